@@ -1,0 +1,149 @@
+//! [`Artifact`]: a file, a member of one or a payload found in one, with what
+//! was learned of it and what could not be examined.
+
+use serde::Serialize;
+
+use crate::evidence::Evidence;
+use crate::report::Finding;
+use crate::stop::Stop;
+
+/// Why something was not fully examined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum GapReason {
+    /// No format recognises the content.
+    Unrecognised,
+    /// The content ends before the structure does.
+    Truncated,
+    /// The structure contradicts its specification.
+    Malformed,
+    /// The content is encrypted.
+    Encrypted,
+    /// One of the limits was reached.
+    Limit,
+    /// A valid construct that this version does not read.
+    Unsupported,
+    /// A parser failed inside; a defect of weighin.
+    Panic,
+    /// The operating system refused to deliver the content.
+    Unreadable,
+    /// There is no content where content was promised.
+    Empty,
+    /// A Git LFS pointer or the like stands in for the content.
+    NotFetched,
+    /// A download that has not finished.
+    PartialDownload,
+    /// A device, FIFO or socket, which is never opened.
+    SpecialFile,
+    /// A link that leads out of what was to be scanned, or nowhere.
+    Link,
+    /// The file changed while it was being read.
+    Changed,
+    /// A rule could not be evaluated on this content.
+    NotEvaluated,
+}
+
+impl GapReason {
+    /// The reason as the report spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unrecognised => "unrecognised",
+            Self::Truncated => "truncated",
+            Self::Malformed => "malformed",
+            Self::Encrypted => "encrypted",
+            Self::Limit => "limit",
+            Self::Unsupported => "unsupported",
+            Self::Panic => "panic",
+            Self::Unreadable => "unreadable",
+            Self::Empty => "empty",
+            Self::NotFetched => "not-fetched",
+            Self::PartialDownload => "partial-download",
+            Self::SpecialFile => "special-file",
+            Self::Link => "link",
+            Self::Changed => "changed",
+            Self::NotEvaluated => "not-evaluated",
+        }
+    }
+}
+
+/// One thing that was not examined. A file with a gap is never clean.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
+pub struct Gap {
+    /// Why.
+    pub reason: GapReason,
+    /// The same in words, with the numbers.
+    pub detail: String,
+    /// The chain of members from the file to where the gap is; empty for the
+    /// file itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<String>,
+    /// Where in that artifact reading ended, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
+}
+
+impl Gap {
+    /// A gap in the artifact itself, at no particular place.
+    pub fn new(reason: GapReason, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into(), members: Vec::new(), offset: None }
+    }
+}
+
+impl From<&Stop> for Gap {
+    fn from(stop: &Stop) -> Self {
+        let reason = match stop {
+            Stop::Truncated { .. } => GapReason::Truncated,
+            Stop::Malformed { .. } => GapReason::Malformed,
+            Stop::Limit { .. } => GapReason::Limit,
+            Stop::Unsupported { .. } => GapReason::Unsupported,
+            Stop::Encrypted { .. } => GapReason::Encrypted,
+            Stop::Unreadable { .. } => GapReason::Unreadable,
+        };
+        Self { reason, detail: stop.to_string(), members: Vec::new(), offset: Some(stop.offset()) }
+    }
+}
+
+/// A file, a member of an archive, or a payload found inside another artifact.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Artifact {
+    /// File path, member name, or what the payload was found as. Hostile.
+    pub name: String,
+    /// Length in bytes.
+    pub size: u64,
+    /// Names of the formats that read it, most certain first.
+    pub formats: Vec<&'static str>,
+    /// SHA-256 of the content, when every byte was read.
+    pub sha256: Option<[u8; 32]>,
+    /// Facts found in it, in order of discovery. Emptied after judging unless
+    /// the scanner was told to keep them.
+    pub evidence: Vec<Evidence>,
+    /// What could not be examined of it, members aside.
+    pub gaps: Vec<Gap>,
+    /// What the rules made of the evidence, members aside.
+    pub findings: Vec<Finding>,
+    /// Artifacts found inside it.
+    pub members: Vec<Artifact>,
+}
+
+impl Artifact {
+    /// An artifact of which nothing is known yet.
+    pub fn new(name: impl Into<String>, size: u64) -> Self {
+        Self {
+            name: name.into(),
+            size,
+            formats: Vec::new(),
+            sha256: None,
+            evidence: Vec::new(),
+            gaps: Vec::new(),
+            findings: Vec::new(),
+            members: Vec::new(),
+        }
+    }
+
+    /// Name of the format that read it with most certainty.
+    pub fn format(&self) -> Option<&'static str> {
+        self.formats.first().copied()
+    }
+}

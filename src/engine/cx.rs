@@ -1,0 +1,213 @@
+//! [`Cx`]: all that a format may do besides reading its input.
+
+use std::io::{Read, Write};
+
+use crate::artifact::{Artifact, Gap, GapReason};
+use crate::engine::Job;
+use crate::evidence::{Evidence, Kind, Span};
+use crate::input::{Input, to_u64, to_usize};
+use crate::limits::Limits;
+use crate::stop::Stop;
+
+/// What a format speaks to while it reads one artifact.
+pub struct Cx<'j, 'e> {
+    job: &'j mut Job<'e>,
+    artifact: &'j mut Artifact,
+    input: Input,
+    depth: u64,
+}
+
+impl std::fmt::Debug for Cx<'_, '_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cx").field("artifact", &self.artifact.name).field("depth", &self.depth).finish_non_exhaustive()
+    }
+}
+
+/// How a child artifact is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// By every format that recognises it; unrecognised content is a gap.
+    Recognise,
+    /// The same, but content that nothing recognises is raw data.
+    Data,
+    /// By the named format whatever it looks like, and by every other format
+    /// that recognises it.
+    As(&'static str),
+}
+
+impl<'j, 'e> Cx<'j, 'e> {
+    pub(super) fn new(job: &'j mut Job<'e>, artifact: &'j mut Artifact, input: Input, depth: u64) -> Self {
+        Self { job, artifact, input, depth }
+    }
+
+    /// The bounds that apply.
+    pub fn limits(&self) -> &'e Limits {
+        self.job.limits
+    }
+
+    /// Name of the artifact: a path, a member name. Hostile.
+    pub fn name(&self) -> &str {
+        &self.artifact.name
+    }
+
+    /// Records a fact.
+    pub fn evidence(&mut self, kind: Kind, value: impl Into<String>, span: Span) {
+        self.push(Evidence::new(kind, value, span));
+    }
+
+    /// Records a fact that has attributes.
+    pub fn push(&mut self, evidence: Evidence) {
+        let kept = to_u64(self.artifact.evidence.len());
+        if kept < self.job.limits.evidence {
+            self.artifact.evidence.push(evidence);
+        } else if kept == self.job.limits.evidence {
+            let at = evidence.span.offset;
+            self.artifact.evidence.push(evidence);
+            self.gap(&Stop::Limit { offset: at, limit: "evidence" });
+        }
+    }
+
+    /// Records that something was not examined, and goes on.
+    pub fn gap(&mut self, stop: &Stop) {
+        self.note_gap(stop.into());
+    }
+
+    /// Records that something was not examined, for a reason that is not a
+    /// reader's [`Stop`].
+    pub fn gap_because(&mut self, reason: GapReason, detail: impl Into<String>, offset: u64) {
+        let mut gap = Gap::new(reason, detail);
+        gap.offset = Some(offset);
+        self.note_gap(gap);
+    }
+
+    fn note_gap(&mut self, gap: Gap) {
+        if !self.artifact.gaps.contains(&gap) {
+            self.artifact.gaps.push(gap);
+        }
+    }
+
+    /// Whether any gap has been recorded for this artifact.
+    pub fn has_gaps(&self) -> bool {
+        !self.artifact.gaps.is_empty()
+    }
+
+    /// Pays for `steps` of work at `offset`.
+    ///
+    /// # Errors
+    /// [`Stop::Limit`] when the file's work or time is used up.
+    pub fn charge(&mut self, steps: u64, offset: u64) -> Result<(), Stop> {
+        self.job.charge(steps, offset)
+    }
+
+    /// Examines `input` as a child artifact called `name`.
+    ///
+    /// # Errors
+    /// [`Stop::Limit`] when no more artifacts may be examined. Whatever goes
+    /// wrong inside the child is recorded there.
+    pub fn child(&mut self, name: &str, input: Input) -> Result<(), Stop> {
+        self.examine(name, input, Reading::Recognise)
+    }
+
+    /// Examines `input` as a child that may be raw data: content that no
+    /// format recognises is no gap, since the sweep has seen its bytes.
+    ///
+    /// # Errors
+    /// As [`child`](Self::child).
+    pub fn data(&mut self, name: &str, input: Input) -> Result<(), Stop> {
+        self.examine(name, input, Reading::Data)
+    }
+
+    /// Examines `input` as a child of a format that is known from where it was
+    /// found, whatever its bytes look like.
+    ///
+    /// # Errors
+    /// As [`child`](Self::child).
+    pub fn child_as(&mut self, format: &'static str, name: &str, input: Input) -> Result<(), Stop> {
+        self.examine(name, input, Reading::As(format))
+    }
+
+    fn examine(&mut self, name: &str, input: Input, reading: Reading) -> Result<(), Stop> {
+        let swept = input.shares_storage_with(&self.input);
+        let forced = match reading {
+            Reading::As(format) => Some(format),
+            Reading::Recognise | Reading::Data => None,
+        };
+        let request = super::examine::Request {
+            name,
+            input,
+            depth: self.depth.saturating_add(1),
+            swept,
+            forced,
+            data: reading == Reading::Data,
+        };
+        let member = self.job.examine(request)?;
+        self.artifact.members.push(member);
+        Ok(())
+    }
+
+    /// Decompresses from `reader` under the limits, to memory or, when large,
+    /// to an unlinked temporary file. `compressed` is the length of what is
+    /// being decompressed, for the ratio.
+    ///
+    /// What was produced before a failure is returned with the reason: an
+    /// attacker's payload may well stand before the damage.
+    pub fn inflate(&mut self, reader: &mut dyn Read, compressed: u64, offset: u64) -> (Input, Option<Stop>) {
+        let limits = self.job.limits;
+        let ratio_bound = compressed.saturating_mul(limits.inflate_ratio).max(limits.inflate_floor);
+        let mut memory: Vec<u8> = Vec::new();
+        let mut spilled: Option<std::fs::File> = None;
+        let mut produced: u64 = 0;
+        let mut block = vec![0; crate::limits::WINDOW_BYTES];
+        let stop = loop {
+            let n = match reader.read(&mut block) {
+                Ok(0) => break None,
+                Ok(n) => n,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                    break Some(Stop::Truncated { offset, needed: 1 });
+                }
+                Err(error) => break Some(Stop::malformed(offset, format!("decompression failed: {error}"))),
+            };
+            let fresh = block.get(..n).unwrap_or_default();
+            produced = produced.saturating_add(to_u64(n));
+            if let Err(stop) = self.job.charge_inflated(to_u64(n), offset) {
+                break Some(stop);
+            }
+            if produced > ratio_bound {
+                break Some(Stop::Limit { offset, limit: "inflate-ratio" });
+            }
+            if spilled.is_none() && produced > limits.memory_bytes {
+                match tempfile::tempfile().and_then(|mut file| file.write_all(&memory).map(|()| file)) {
+                    Ok(file) => {
+                        spilled = Some(file);
+                        memory = Vec::new();
+                    }
+                    Err(error) => break Some(Stop::Unreadable { offset, error: format!("temporary file: {error}") }),
+                }
+            }
+            match &mut spilled {
+                Some(file) => {
+                    if let Err(error) = file.write_all(fresh) {
+                        produced = produced.saturating_sub(to_u64(n));
+                        break Some(Stop::Unreadable { offset, error: format!("temporary file: {error}") });
+                    }
+                }
+                None => memory.extend_from_slice(fresh),
+            }
+        };
+        let input = match spilled {
+            Some(file) => {
+                let written = file.metadata().map_or(0, |meta| meta.len());
+                Input::positioned(std::sync::Arc::new(file), written.min(produced))
+            }
+            None => memory.into(),
+        };
+        (input, stop)
+    }
+
+    /// Shortens a string to what is kept as evidence.
+    pub fn shorten(&self, text: &str) -> String {
+        let bound = to_usize(self.job.limits.string_bytes);
+        text.chars().take(bound).collect()
+    }
+}

@@ -1,0 +1,226 @@
+//! One artifact: recognise it, let every format that answers read it, judge
+//! what they found. Members come back here, one level deeper.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use crate::artifact::{Artifact, Gap, GapReason};
+use crate::engine::cx::Cx;
+use crate::engine::recognise::{self, Candidate};
+use crate::engine::sweep;
+use crate::formats::Match;
+use crate::input::Input;
+use crate::limits::Limits;
+use crate::rules::{RuleSet, YaraScanner};
+use crate::stop::Stop;
+
+/// How often the clock is looked at, in steps of work.
+const STEPS_PER_CLOCK: u64 = 1 << 16;
+
+/// The examination of one file after another by one thread: the limits, how
+/// much of them the current file has used, and what is kept between files.
+pub(crate) struct Job<'e> {
+    pub(crate) limits: &'e Limits,
+    rules: &'e RuleSet,
+    keep_evidence: bool,
+    yara: YaraScanner<'e>,
+    deadline: Instant,
+    work: u64,
+    clock_at: u64,
+    inflated: u64,
+    artifacts: u64,
+}
+
+/// One artifact to examine.
+pub(super) struct Request<'r> {
+    pub name: &'r str,
+    pub input: Input,
+    pub depth: u64,
+    /// The bytes are part of an artifact that is swept itself.
+    pub swept: bool,
+    /// A format that reads it whatever it looks like.
+    pub forced: Option<&'static str>,
+    /// Content that nothing recognises is raw data, not a gap.
+    pub data: bool,
+}
+
+impl<'e> Job<'e> {
+    pub(crate) fn new(limits: &'e Limits, rules: &'e RuleSet, keep_evidence: bool) -> Self {
+        Self {
+            limits,
+            rules,
+            keep_evidence,
+            yara: rules.yara_scanner(),
+            deadline: Instant::now(),
+            work: 0,
+            clock_at: 0,
+            inflated: 0,
+            artifacts: 0,
+        }
+    }
+
+    /// Examines one file with limits of its own.
+    pub(crate) fn file(&mut self, name: &str, input: Input) -> Artifact {
+        self.deadline = Instant::now() + Duration::from_secs(self.limits.seconds);
+        self.work = 0;
+        self.clock_at = STEPS_PER_CLOCK;
+        self.inflated = 0;
+        self.artifacts = 0;
+        let size = input.len();
+        let request = Request { name, input, depth: 0, swept: false, forced: None, data: false };
+        match self.examine(request) {
+            Ok(artifact) => artifact,
+            Err(stop) => {
+                let mut artifact = Artifact::new(name, size);
+                artifact.gaps.push((&stop).into());
+                artifact
+            }
+        }
+    }
+
+    /// Pays for `steps` of parsing at `offset`.
+    pub(super) fn charge(&mut self, steps: u64, offset: u64) -> Result<(), Stop> {
+        self.work = self.work.saturating_add(steps);
+        if self.work > self.limits.work {
+            return Err(Stop::Limit { offset, limit: "work" });
+        }
+        if self.work >= self.clock_at {
+            self.clock_at = self.work.saturating_add(STEPS_PER_CLOCK);
+            return self.check_clock(offset);
+        }
+        Ok(())
+    }
+
+    /// Whether the file's time is used up.
+    pub(super) fn check_clock(&self, offset: u64) -> Result<(), Stop> {
+        if Instant::now() > self.deadline {
+            return Err(Stop::Limit { offset, limit: "seconds" });
+        }
+        Ok(())
+    }
+
+    /// Pays for `bytes` produced by decompression.
+    pub(super) fn charge_inflated(&mut self, bytes: u64, offset: u64) -> Result<(), Stop> {
+        self.inflated = self.inflated.saturating_add(bytes);
+        if self.inflated > self.limits.inflated_bytes {
+            return Err(Stop::Limit { offset, limit: "inflated-bytes" });
+        }
+        self.charge(bytes / 1024, offset)
+    }
+
+    /// Examines one artifact; everything that goes wrong inside it is recorded
+    /// in it.
+    pub(super) fn examine(&mut self, request: Request<'_>) -> Result<Artifact, Stop> {
+        self.artifacts = self.artifacts.saturating_add(1);
+        if self.artifacts > self.limits.artifacts {
+            return Err(Stop::Limit { offset: 0, limit: "artifacts" });
+        }
+        self.charge(1, 0)?;
+        let Request { name, input, depth, swept, forced, data } = request;
+        let mut artifact = Artifact::new(name, input.len());
+        if depth > self.limits.depth {
+            artifact.gaps.push((&Stop::Limit { offset: 0, limit: "depth" }).into());
+            return Ok(artifact);
+        }
+        let input = match self.held(&input) {
+            Ok(input) => input,
+            Err(stop) => {
+                artifact.gaps.push((&stop).into());
+                return Ok(artifact);
+            }
+        };
+        let seen = recognise::recognise(&input, name, forced);
+        match seen {
+            Ok(candidates) => self.read(&candidates, &input, depth, data, &mut artifact),
+            Err(stop) => artifact.gaps.push((&stop).into()),
+        }
+        if !swept {
+            self.sweep(&input, &mut artifact);
+        }
+        self.rules.judge(&mut artifact);
+        if !self.keep_evidence {
+            artifact.evidence = Vec::new();
+        }
+        Ok(artifact)
+    }
+
+    /// The input itself, or a copy in memory when it is small: one read
+    /// instead of many, and nothing that changes underneath.
+    fn held(&self, input: &Input) -> Result<Input, Stop> {
+        if input.as_slice().is_none() && input.len() <= self.limits.memory_bytes {
+            return Ok(input.all(self.limits.memory_bytes)?.into());
+        }
+        Ok(input.clone())
+    }
+
+    /// Lets every candidate read the input. A candidate that is less than
+    /// certain, and wrong, is no gap when another has read the content whole.
+    fn read(&mut self, candidates: &[Candidate], input: &Input, depth: u64, data: bool, artifact: &mut Artifact) {
+        let mut doubtful: Vec<Gap> = Vec::new();
+        let mut read_whole = false;
+        for candidate in candidates {
+            let gaps_before = artifact.gaps.len();
+            let outcome = self.read_as(candidate, input, depth, artifact);
+            match outcome {
+                Ok(()) => {
+                    artifact.formats.push(candidate.format.name());
+                    read_whole |= artifact.gaps.len() == gaps_before;
+                }
+                Err(gap) if candidate.certainty == Match::Magic => {
+                    artifact.formats.push(candidate.format.name());
+                    artifact.gaps.push(gap);
+                }
+                Err(gap) => doubtful.push(gap),
+            }
+        }
+        if !read_whole {
+            artifact.gaps.extend(doubtful);
+        }
+        if !data && artifact.formats.is_empty() && artifact.gaps.is_empty() {
+            artifact.gaps.push(recognise::unrecognised(input));
+        }
+    }
+
+    /// One format reads the input; a panic in it is caught here.
+    fn read_as(
+        &mut self,
+        candidate: &Candidate,
+        input: &Input,
+        depth: u64,
+        artifact: &mut Artifact,
+    ) -> Result<(), Gap> {
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let mut cx = Cx::new(self, artifact, input.clone(), depth);
+            candidate.format.read(input, &mut cx)
+        }));
+        match outcome {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(stop)) => Err(Gap::from(&stop)),
+            Err(panic) => Err(Gap::new(
+                GapReason::Panic,
+                format!("the {} reader failed: {}", candidate.format.name(), panic_text(&*panic)),
+            )),
+        }
+    }
+
+    /// Digest, signatures and YARA over every byte.
+    fn sweep(&mut self, input: &Input, artifact: &mut Artifact) {
+        let swept = catch_unwind(AssertUnwindSafe(|| sweep::sweep(input, &mut self.yara)));
+        match swept {
+            Ok(swept) => swept.record(artifact),
+            Err(panic) => {
+                self.yara = self.rules.yara_scanner();
+                let detail = format!("the byte sweep failed: {}", panic_text(&*panic));
+                artifact.gaps.push(Gap::new(GapReason::Panic, detail));
+            }
+        }
+        if let Err(stop) = self.check_clock(0) {
+            artifact.gaps.push((&stop).into());
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "unknown panic".to_owned())
+}

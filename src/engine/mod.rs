@@ -1,0 +1,14 @@
+//! The engine: recognise, read, recurse, sweep the bytes, judge.
+//!
+//! It trusts no format: a panic in one is caught and becomes a gap, every
+//! format that recognises the content reads it, and every byte of a file is
+//! digested and swept whatever a format believes is there.
+
+mod cx;
+mod examine;
+mod recognise;
+mod signatures;
+mod sweep;
+
+pub use cx::Cx;
+pub(crate) use examine::Job;

@@ -1,0 +1,87 @@
+//! The sweep: every byte of a file once, for its digest, for signatures and
+//! for YARA. No header can hide bytes from it.
+
+use sha2::{Digest, Sha256};
+
+use crate::artifact::{Artifact, Gap};
+use crate::engine::signatures::{SignatureHit, Signatures};
+use crate::evidence::{Evidence, Kind};
+use crate::input::{Input, to_u64};
+use crate::rules::{YaraHit, YaraScanner};
+use crate::stop::Stop;
+
+/// Bytes read at a time. Patterns are found across an edge up to [`OVERLAP`].
+const BLOCK: usize = 4 << 20;
+
+/// Bytes seen again at the start of the next block: the longest pattern that
+/// is certain to be found wherever it lies.
+pub(crate) const OVERLAP: usize = 64 << 10;
+
+/// What the sweep saw.
+pub(super) struct Swept {
+    sha256: Option<[u8; 32]>,
+    yara: Vec<YaraHit>,
+    signatures: Vec<SignatureHit>,
+    gaps: Vec<Gap>,
+}
+
+impl Swept {
+    /// Adds what was seen to `artifact`.
+    pub(super) fn record(self, artifact: &mut Artifact) {
+        artifact.sha256 = self.sha256;
+        for hit in self.yara {
+            artifact.evidence.push(Evidence::new(Kind::YaraMatch, hit.rule, hit.span).with("namespace", hit.namespace));
+        }
+        for hit in self.signatures {
+            artifact.evidence.push(hit.evidence());
+        }
+        artifact.gaps.extend(self.gaps);
+    }
+}
+
+/// Reads all of `input` once.
+pub(super) fn sweep(input: &Input, yara: &mut YaraScanner<'_>) -> Swept {
+    let mut gaps = Vec::new();
+    let mut signatures = Signatures::new(input.len());
+    let (sha256, yara) = if let Some(bytes) = input.as_slice() {
+        signatures.search(0, bytes, input);
+        let (hits, failed) = yara.scan(bytes);
+        gaps.extend(failed);
+        (Some(Sha256::digest(bytes).into()), hits)
+    } else {
+        let mut hasher = Sha256::new();
+        let outcome = blocks(input, |offset, fresh_from, block| {
+            hasher.update(block.get(fresh_from..).unwrap_or_default());
+            signatures.search(offset, block, input);
+            yara.scan_block(offset, block);
+        });
+        let (hits, failed) = yara.finish_blocks();
+        gaps.extend(failed);
+        match outcome {
+            Ok(()) => (Some(hasher.finalize().into()), hits),
+            Err(stop) => {
+                gaps.push((&stop).into());
+                (None, hits)
+            }
+        }
+    };
+    Swept { sha256, yara, signatures: signatures.finish(), gaps }
+}
+
+/// Calls `each` with overlapping blocks: offset of the block, where its bytes
+/// that were not in the block before begin, and the bytes.
+fn blocks(input: &Input, mut each: impl FnMut(u64, usize, &[u8])) -> Result<(), Stop> {
+    let mut buffer = vec![0; BLOCK + OVERLAP];
+    let mut kept = 0;
+    let mut position = 0;
+    while position < input.len() {
+        let n = input.read_at(position, &mut buffer[kept..])?;
+        let held = kept + n;
+        each(position - to_u64(kept), kept, &buffer[..held]);
+        position += to_u64(n);
+        let keep = held.min(OVERLAP);
+        buffer.copy_within(held - keep..held, 0);
+        kept = keep;
+    }
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! Pickle: protocols 0 to 5, several streams in one file, and the raw data
+//! that PyTorch's legacy files and joblib put between and behind them.
+
+mod calls;
+mod constants;
+mod fold;
+mod joblib;
+mod machine;
+mod memo;
+mod opcodes;
+mod payload;
+mod render;
+mod torch;
+mod value;
+
+use std::collections::BTreeMap;
+
+use crate::engine::Cx;
+use crate::evidence::{Evidence, Kind as Fact, Span};
+use crate::formats::{About, Format, Head, Match};
+use crate::input::{Input, to_u64};
+use crate::stop::Stop;
+
+use machine::Machine;
+use memo::Memo;
+use value::Kind;
+
+/// Reads pickles: see [`Format`].
+#[derive(Debug)]
+pub struct Pickle;
+
+impl Format for Pickle {
+    fn name(&self) -> &'static str {
+        "pickle"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "Python pickle, protocols 0 to 5 (CPython `Modules/_pickle.c`)",
+            extensions: &[".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib", ".dill", ".ckpt"],
+            reads: "every opcode, every stream of the file, imports, calls with their arguments, nested payloads, \
+                    joblib's inline arrays, PyTorch's legacy storages",
+            leaves_out: "what a called function would do inside",
+        }
+    }
+
+    fn recognise(&self, head: &Head<'_>) -> Match {
+        match head.first {
+            [0x80, 0..=5, next, ..] if opcodes::argument(*next).is_some() => return Match::Magic,
+            [0x80, 0..=5] => return Match::Likely,
+            _ => {}
+        }
+        let run = opcodes::dry_run(head.first);
+        let saw_all = run.length >= to_u64(head.first.len());
+        let enough = run.stopped && run.opcodes > 1
+            || (run.calls > 0 && run.imports > 0)
+            || (!run.broken && saw_all && run.opcodes >= 8 && run.imports > 0)
+            || (!run.broken && run.opcodes >= 64);
+        if enough { Match::Likely } else { Match::No }
+    }
+
+    fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+        let mut position = 0;
+        let mut streams: u32 = 0;
+        let mut legacy_torch = false;
+        let mut carried: Option<Memo> = None;
+        let mut storages: BTreeMap<String, u64> = BTreeMap::new();
+        while position < input.len() {
+            if streams > 0 && !continues(input, position)? {
+                break;
+            }
+            let mut machine = Machine::new(input, position, cx.limits(), carried.take());
+            let result = machine.run(cx)?;
+            streams = streams.saturating_add(1);
+            if streams == 1 {
+                legacy_torch = matches!(result.kind(), Kind::Long(at) if is_legacy_magic(input, at));
+            }
+            storages.append(&mut machine.storages);
+            position = machine.position();
+            carried = Some(machine.into_memo());
+            if legacy_torch && streams == torch::PICKLES {
+                position = torch::storages_end(input, position, &storages)?;
+                break;
+            }
+        }
+        if position < input.len() {
+            let rest = input.len().saturating_sub(position);
+            cx.push(
+                Evidence::new(Fact::BytesUnexplained, "after", Span::new(position, rest))
+                    .with("length", rest.to_string())
+                    .with("of", "pickle"),
+            );
+            cx.data(&format!("bytes after the pickle @ {position:#x}"), input.tail(position))?;
+        }
+        Ok(())
+    }
+}
+
+fn is_legacy_magic(input: &Input, at: u64) -> bool {
+    // LONG1, its length, and the number's little-endian bytes.
+    let wanted = [&[opcodes::LONG1, 10][..], &torch::MAGIC[..]].concat();
+    input.bytes(at, to_u64(wanted.len()), to_u64(wanted.len())).is_ok_and(|bytes| bytes == wanted)
+}
+
+/// Whether another pickle begins at `position`, rather than raw data.
+fn continues(input: &Input, position: u64) -> Result<bool, Stop> {
+    let most = to_u64(crate::limits::HEAD_BYTES);
+    let length = input.len().saturating_sub(position).min(most);
+    let first = input.bytes(position, length, most)?;
+    let head = Head { first: &first, last: &[], len: length, name: "" };
+    Ok(Pickle.recognise(&head) > Match::No)
+}

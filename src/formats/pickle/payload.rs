@@ -1,0 +1,116 @@
+//! Payloads: bytes and text that a stream hands to a loader or an interpreter
+//! become child artifacts, and are examined in turn.
+
+use super::machine::Machine;
+use super::value::{Kind, Node, Value};
+use crate::engine::Cx;
+use crate::evidence::{Evidence, Kind as Fact, Span};
+use crate::input::Input;
+use crate::stop::Stop;
+
+/// What a callable does with the bytes that it is handed.
+fn reads_as(name: &str) -> Option<Option<&'static str>> {
+    Some(match name {
+        "marshal.loads" | "marshal.load" | "types.CodeType" => Some("marshal"),
+        "builtins.exec"
+        | "builtins.eval"
+        | "builtins.compile"
+        | "builtins.execfile"
+        | "timeit.timeit"
+        | "timeit.repeat"
+        | "cProfile.run"
+        | "profile.run"
+        | "trace.Trace.run"
+        | "bdb.Bdb.run"
+        | "pdb.run"
+        | "doctest.debug_script"
+        | "code.InteractiveInterpreter.runsource"
+        | "code.InteractiveInterpreter.runcode"
+        | "code.InteractiveConsole.push"
+        | "torch._dynamo.guards.GuardBuilder.get"
+        | "runpy._run_code" => Some("python"),
+        "pickle.loads"
+        | "pickle.load"
+        | "pickle._loads"
+        | "pickle._load"
+        | "dill.loads"
+        | "dill._dill.loads"
+        | "dill.load"
+        | "cloudpickle.loads"
+        | "cloudpickle.cloudpickle.loads"
+        | "torch.load"
+        | "torch.serialization.load"
+        | "torch.storage._load_from_bytes"
+        | "joblib.load"
+        | "joblib.numpy_pickle.load"
+        | "numpy.load"
+        | "numpy.lib.npyio.load"
+        | "pandas.read_pickle"
+        | "pandas.io.pickle.read_pickle"
+        | "pickle.Unpickler"
+        | "io.BytesIO"
+        | "torch.jit.load"
+        | "keras.src.saving.keras_saveable.KerasSaveable._unpickle_model"
+        | "keras.src.models.model.Model._unpickle_model" => None,
+        _ => return None,
+    })
+}
+
+/// Bytes below which an argument is no payload of its own.
+const SMALLEST: u64 = 4;
+
+impl Machine<'_> {
+    /// Examines what `name` is handed, when it loads or runs it.
+    pub(super) fn follow_payloads(&mut self, name: &str, args: &[Value], cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+        let Some(format) = reads_as(name) else { return Ok(()) };
+        for arg in args {
+            let Some((input, offset)) = self.payload(*arg) else { continue };
+            if input.len() < SMALLEST {
+                continue;
+            }
+            let label = format!("argument of {name} @ {offset:#x}");
+            cx.push(
+                Evidence::new(Fact::PickleNested, name, Span::new(offset, input.len()))
+                    .with("length", input.len().to_string()),
+            );
+            match format {
+                Some(format) if crate::formats::by_name(format).is_some() => cx.child_as(format, &label, input)?,
+                _ => cx.data(&label, input)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The bytes of an argument, and where they come from.
+    fn payload(&self, value: Value) -> Option<(Input, u64)> {
+        if let Some((offset, length)) = self.bytes_span(value) {
+            return self.input.window(offset, length).ok().map(|input| (input, offset));
+        }
+        match value.kind() {
+            Kind::Str(_) => self.text_of(value).map(|text| (text.into_bytes().into(), self.at)),
+            Kind::Node(_) => match self.arena.get(value)? {
+                Node::Text(_) => self.text_of(value).map(|text| (text.into_bytes().into(), self.at)),
+                Node::Blob(_) => self.bytes_of(value).map(|bytes| (bytes.into(), self.at)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// A pickle that stands inside this one; its values are its own.
+    ///
+    /// # Errors
+    /// When it can't be decoded to its end.
+    pub(super) fn nested_stream(&mut self, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+        let at = self.cursor.position();
+        let mut inner = Machine::new(self.input, at, &self.limits, None);
+        let outcome = inner.run(cx);
+        self.cursor.seek(at.saturating_add(inner.stream_length()));
+        outcome.map(|_| ())
+    }
+
+    /// Where the next opcode stands.
+    pub(super) fn position(&self) -> u64 {
+        self.cursor.position()
+    }
+}

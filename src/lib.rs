@@ -1,0 +1,29 @@
+//! Tells whether a machine-learning model file is safe to load, before
+//! anything loads it.
+//!
+//! Bytes become an [`Artifact`](artifact::Artifact); every
+//! [`Format`](formats::Format) that recognises it reads it and pushes
+//! [`Evidence`](evidence::Evidence) and child artifacts; the [`RuleSet`] turns
+//! evidence into [`Finding`](report::Finding)s; the [`Report`] folds findings
+//! and gaps into one [`Verdict`](report::Verdict) per file. Nothing that is
+//! scanned is ever loaded, imported, unpickled, rendered or run.
+
+pub mod artifact;
+mod engine;
+pub mod evidence;
+pub mod formats;
+pub mod input;
+mod limits;
+mod names;
+pub mod report;
+pub mod rules;
+mod scanner;
+pub mod source;
+mod stop;
+
+pub use engine::Cx;
+pub use limits::{Limits, UnknownLimit};
+pub use report::Report;
+pub use rules::RuleSet;
+pub use scanner::{Progress, Scanner};
+pub use stop::Stop;

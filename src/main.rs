@@ -1,0 +1,7 @@
+//! The command line: parse arguments, run, exit code.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

@@ -1,0 +1,126 @@
+//! A finding: a rule, the fact that it fired on, and where.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::evidence::Evidence;
+use crate::rules::{Confidence, Rule, Severity};
+
+/// A rule's judgement of one fact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Finding {
+    /// The rule's id.
+    pub rule: String,
+    /// The rule's severity.
+    pub severity: Severity,
+    /// The rule's confidence.
+    pub confidence: Confidence,
+    /// The rule's title.
+    pub title: String,
+    /// What happened here, in plain words.
+    pub message: String,
+    /// Where.
+    pub location: Location,
+    /// The fact.
+    pub evidence: FactRecord,
+    /// How often the same fact was met.
+    pub occurrences: u64,
+    /// What to do about it.
+    pub remediation: String,
+    /// SP 800-218A tasks that the check serves.
+    pub ssdf: Vec<String>,
+    /// CWE numbers.
+    pub cwe: Vec<String>,
+    /// CVE ids of known instances.
+    pub cve: Vec<String>,
+}
+
+/// Where a finding is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, schemars::JsonSchema)]
+pub struct Location {
+    /// The file. Hostile.
+    pub path: String,
+    /// The chain of members from the file to the artifact. Hostile.
+    pub members: Vec<String>,
+    /// First byte in that artifact.
+    pub offset: u64,
+    /// Number of bytes; 0 when only the place is known.
+    pub length: u64,
+}
+
+impl std::fmt::Display for Location {
+    /// `model.pt!archive/data.pkl @ 0x1f2`, unsanitised.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.path)?;
+        for member in &self.members {
+            write!(f, "!{member}")?;
+        }
+        write!(f, " @ {:#x}", self.offset)
+    }
+}
+
+/// The evidence of a finding, as reports carry it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct FactRecord {
+    /// Evidence kind.
+    pub kind: String,
+    /// Its value. Hostile.
+    pub value: String,
+    /// Its attributes. Hostile.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// Longest value of a placeholder in a message, in characters: a message is
+/// for reading, and the evidence beside it has the rest.
+const SHOWN: usize = 200;
+
+impl Finding {
+    /// What `rule` says of `evidence`; path and members are filled in when the
+    /// file's report is folded together.
+    pub fn new(rule: &Rule, evidence: &Evidence) -> Self {
+        Self {
+            rule: rule.id.clone(),
+            severity: rule.severity,
+            confidence: rule.confidence,
+            title: rule.title.clone(),
+            message: fill(&rule.message, evidence),
+            location: Location { offset: evidence.span.offset, length: evidence.span.length, ..Location::default() },
+            evidence: FactRecord {
+                kind: evidence.kind.name().to_owned(),
+                value: evidence.value.clone(),
+                attributes: evidence.attributes.iter().map(|(name, value)| (name.to_string(), value.clone())).collect(),
+            },
+            occurrences: 1,
+            remediation: rule.remediation.clone(),
+            ssdf: rule.ssdf.clone(),
+            cwe: rule.cwe.clone(),
+            cve: rule.cve.clone(),
+        }
+    }
+}
+
+/// Replaces `{value}` and `{attribute}` in one pass, so that a value that
+/// looks like a placeholder is left alone.
+fn fill(message: &str, evidence: &Evidence) -> String {
+    let mut filled = String::with_capacity(message.len());
+    let mut rest = message;
+    while let Some((before, from)) = rest.split_once('{') {
+        filled.push_str(before);
+        let Some((name, after)) = from.split_once('}') else {
+            filled.push('{');
+            rest = from;
+            continue;
+        };
+        let value = if name == "value" { Some(evidence.value.as_str()) } else { evidence.attribute(name) };
+        let value = value.unwrap_or("?");
+        filled.extend(value.chars().take(SHOWN));
+        if value.chars().nth(SHOWN).is_some() {
+            filled.push('…');
+        }
+        rest = after;
+    }
+    filled.push_str(rest);
+    filled
+}

@@ -1,0 +1,230 @@
+//! The report: what was scanned, what was found, what was not examined.
+//!
+//! Renderers are pure functions from [`Report`]; none of them looks at a file
+//! or at a clock.
+
+mod finding;
+mod json;
+mod sanitise;
+mod text;
+mod verdict;
+
+use serde::Serialize;
+
+use crate::artifact::{Artifact, Gap};
+use crate::rules::{RuleSet, Severity, hex};
+
+pub use finding::{FactRecord, Finding, Location};
+pub use json::{json, schema};
+pub use sanitise::sanitise;
+pub use text::{Style, text};
+pub use verdict::{ExitCode, Verdict};
+
+/// Version of the JSON report's shape; grows when a field changes meaning.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The result of a scan, ready to be rendered.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct Report {
+    /// Version of this shape.
+    pub schema_version: u32,
+    /// What scanned.
+    pub tool: Tool,
+    /// What judged.
+    pub ruleset: RuleSetRecord,
+    /// Counts over all files.
+    pub summary: Summary,
+    /// One entry per file, sorted by path.
+    pub files: Vec<FileReport>,
+}
+
+/// The program that scanned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Tool {
+    /// `weighin`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// The rules that judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct RuleSetRecord {
+    /// SHA-256 over all rules and name sets, in hex.
+    pub digest: String,
+    /// How many rules there are.
+    pub rules: usize,
+}
+
+/// Counts over all files.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, schemars::JsonSchema)]
+pub struct Summary {
+    /// Files of any verdict.
+    pub files: usize,
+    /// Bytes in them.
+    pub bytes: u64,
+    /// Files per verdict.
+    pub clean: usize,
+    /// Files with a medium finding and none worse.
+    pub suspicious: usize,
+    /// Files with a high or critical finding.
+    pub malicious: usize,
+    /// Files that were not fully examined, and have no finding of medium or
+    /// above.
+    pub incomplete: usize,
+    /// Files with any gap, whatever their verdict.
+    pub with_gaps: usize,
+    /// Findings per severity, all files together.
+    pub findings: FindingCounts,
+    /// The worst verdict of all files; absent when there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+}
+
+/// Findings per severity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, schemars::JsonSchema)]
+pub struct FindingCounts {
+    /// Of severity low.
+    pub low: usize,
+    /// Of severity medium.
+    pub medium: usize,
+    /// Of severity high.
+    pub high: usize,
+    /// Of severity critical.
+    pub critical: usize,
+}
+
+/// What is known of one file.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct FileReport {
+    /// Path as it was found. Hostile.
+    pub path: String,
+    /// Length in bytes.
+    pub size: u64,
+    /// SHA-256 in hex, when every byte was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Format that read it with most certainty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What was not examined, here or in any member.
+    pub gaps: Vec<Gap>,
+    /// What was found, here or in any member, worst first.
+    pub findings: Vec<Finding>,
+    /// What was examined inside it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<MemberReport>,
+}
+
+/// One artifact inside a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct MemberReport {
+    /// The chain of names from the file to it. Hostile.
+    pub path: Vec<String>,
+    /// Length in bytes.
+    pub size: u64,
+    /// Format that read it with most certainty; absent for raw data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+}
+
+impl FileReport {
+    /// Folds an artifact and everything inside it into one entry.
+    pub fn new(path: impl Into<String>, artifact: Artifact) -> Self {
+        let path = path.into();
+        let mut report = Self {
+            size: artifact.size,
+            sha256: artifact.sha256.map(|digest| hex(&digest)),
+            format: artifact.format().map(str::to_owned),
+            verdict: Verdict::Clean,
+            gaps: Vec::new(),
+            findings: Vec::new(),
+            members: Vec::new(),
+            path,
+        };
+        report.fold(artifact, &[]);
+        report.gaps.sort();
+        report.gaps.dedup();
+        report.findings.sort_by(|a, b| {
+            (std::cmp::Reverse(a.severity), &a.location, &a.rule).cmp(&(
+                std::cmp::Reverse(b.severity),
+                &b.location,
+                &b.rule,
+            ))
+        });
+        report.verdict =
+            Verdict::of(report.findings.iter().map(|finding| finding.severity).max(), !report.gaps.is_empty());
+        report
+    }
+
+    fn fold(&mut self, artifact: Artifact, chain: &[String]) {
+        self.gaps.extend(artifact.gaps.into_iter().map(|gap| Gap { members: chain.to_vec(), ..gap }));
+        self.findings.extend(artifact.findings.into_iter().map(|mut finding| {
+            finding.location.path.clone_from(&self.path);
+            finding.location.members = chain.to_vec();
+            finding
+        }));
+        for member in artifact.members {
+            let mut path = chain.to_vec();
+            path.push(member.name.clone());
+            self.members.push(MemberReport {
+                path: path.clone(),
+                size: member.size,
+                format: member.format().map(str::to_owned),
+            });
+            self.fold(member, &path);
+        }
+    }
+
+    /// The worst severity of its findings.
+    pub fn worst(&self) -> Option<Severity> {
+        self.findings.iter().map(|finding| finding.severity).max()
+    }
+}
+
+impl Report {
+    /// A report over `files`, which it sorts by path.
+    pub fn new(rules: &RuleSet, mut files: Vec<FileReport>) -> Self {
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Self {
+            schema_version: SCHEMA_VERSION,
+            tool: Tool { name: "weighin".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+            ruleset: RuleSetRecord { digest: rules.digest().to_owned(), rules: rules.rules().len() },
+            summary: Summary::of(&files),
+            files,
+        }
+    }
+
+    /// The exit code: see [`ExitCode::of`].
+    pub fn exit_code(&self, fail_on: Severity, allow_incomplete: bool) -> ExitCode {
+        ExitCode::of(&self.files, fail_on, allow_incomplete)
+    }
+}
+
+impl Summary {
+    fn of(files: &[FileReport]) -> Self {
+        let mut summary = Self { files: files.len(), ..Self::default() };
+        for file in files {
+            summary.bytes = summary.bytes.saturating_add(file.size);
+            summary.with_gaps += usize::from(!file.gaps.is_empty());
+            match file.verdict {
+                Verdict::Clean => summary.clean += 1,
+                Verdict::Suspicious => summary.suspicious += 1,
+                Verdict::Malicious => summary.malicious += 1,
+                Verdict::Incomplete => summary.incomplete += 1,
+            }
+            for finding in &file.findings {
+                match finding.severity {
+                    Severity::Low => summary.findings.low += 1,
+                    Severity::Medium => summary.findings.medium += 1,
+                    Severity::High => summary.findings.high += 1,
+                    Severity::Critical => summary.findings.critical += 1,
+                }
+            }
+            summary.verdict = summary.verdict.max(Some(file.verdict));
+        }
+        summary
+    }
+}

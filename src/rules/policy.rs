@@ -1,0 +1,95 @@
+//! The name policy: what class of thing a Python callable is, most specific
+//! first. Dangerous and reviewed names come from `rules/sets/`; what is on
+//! neither list is judged by where it comes from and by what it looks like.
+
+use crate::evidence::Evidence;
+use crate::names::{self, BELOW, CONDITIONAL, EXACT};
+
+/// Classes that are not the name of a dangerous set, for the rule index.
+pub const CLASSES: &[(&str, &str)] = &[
+    ("reviewed", "on a reviewed list: safe to call with any arguments"),
+    ("reviewed-calls", "reviewed, but it calls what it is handed"),
+    ("reviewed-attribute", "an attribute, such as a method, of a reviewed class"),
+    ("namespace", "reaches into an object's internals by a special attribute"),
+    ("stdlib", "of the standard library, and on no list"),
+    ("stdlib-private", "of a private module of the standard library, and on no list"),
+    ("foreign-class", "a class of another package, and on no list"),
+    ("foreign-function", "a function of another package, and on no list"),
+];
+
+/// The class of the callable that `evidence` names by its value.
+pub(crate) fn classify(evidence: &Evidence) -> &'static str {
+    let name = evidence.value.as_str();
+    if let Some(conditions) = conditions(name)
+        && conditions
+            .iter()
+            .all(|(attribute, allowed)| evidence.attribute(attribute).is_some_and(|value| allowed.contains(&value)))
+    {
+        return "reviewed";
+    }
+    let class = classify_name(name);
+    // Only `__new__` of a class can run without its `__init__`.
+    if class == "foreign-function" && evidence.attribute("runs") == Some("new") {
+        return "foreign-class";
+    }
+    class
+}
+
+fn conditions(name: &str) -> Option<&'static [(&'static str, &'static [&'static str])]> {
+    CONDITIONAL.iter().find(|(conditional, _)| *conditional == name).map(|(_, conditions)| *conditions)
+}
+
+fn exact(name: &str) -> Option<&'static str> {
+    EXACT
+        .binary_search_by(|(entry, _, _)| (*entry).cmp(name))
+        .ok()
+        .and_then(|at| EXACT.get(at))
+        .map(|(_, class, _)| *class)
+}
+
+fn below(name: &str) -> Option<&'static str> {
+    BELOW.binary_search_by(|(entry, _)| (*entry).cmp(name)).ok().and_then(|at| BELOW.get(at)).map(|(_, class)| *class)
+}
+
+/// Every proper prefix of `name` that ends at a dot, longest first.
+fn prefixes(name: &str) -> impl Iterator<Item = (&str, &str)> {
+    name.rmatch_indices('.').map(|(at, _)| (name.get(..at).unwrap_or_default(), name.get(at..).unwrap_or_default()))
+}
+
+/// The class of a canonical dotted name.
+pub(crate) fn classify_name(name: &str) -> &'static str {
+    if let Some(class) = exact(name) {
+        return class;
+    }
+    let special = name.split('.').skip(1).any(is_special);
+    for (prefix, _) in prefixes(name) {
+        match exact(prefix) {
+            Some("reviewed" | "reviewed-calls") if special => return "namespace",
+            Some("reviewed" | "reviewed-calls") => return "reviewed-attribute",
+            Some(dangerous) => return dangerous,
+            None => {}
+        }
+    }
+    if special {
+        return "namespace";
+    }
+    if let Some(class) = std::iter::once(name).chain(prefixes(name).map(|(prefix, _)| prefix)).find_map(below) {
+        return class;
+    }
+    if names::is_stdlib(name) {
+        return if name.starts_with('_') && !name.starts_with("__") { "stdlib-private" } else { "stdlib" };
+    }
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let capital = last.trim_start_matches('_').chars().next().is_some_and(char::is_uppercase);
+    if capital { "foreign-class" } else { "foreign-function" }
+}
+
+/// Whether an attribute is one of Python's special names, through which any
+/// object leads to any other.
+fn is_special(component: &str) -> bool {
+    (component.len() > 4 && component.starts_with("__") && component.ends_with("__"))
+        || matches!(
+            component,
+            "f_globals" | "f_builtins" | "f_locals" | "f_back" | "gi_frame" | "cr_frame" | "tb_frame"
+        )
+}

@@ -1,0 +1,135 @@
+//! YARA rules: loading, compiling, and scanning whole slices or blocks.
+
+use std::collections::BTreeMap;
+
+use crate::artifact::{Gap, GapReason};
+use crate::evidence::Span;
+use crate::input::to_u64;
+use crate::rules::declaration::{Confidence, Examples, Rule, Severity};
+
+/// A YARA rule that matched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct YaraHit {
+    pub rule: String,
+    pub namespace: String,
+    /// The first match of its first pattern; empty for a rule without one.
+    pub span: Span,
+}
+
+/// Scans with every loaded YARA rule. One per thread; scanners are made when
+/// they are first needed, since a store costs more than a small scan.
+pub(crate) struct YaraScanner<'r> {
+    rules: &'r [yara_x::Rules],
+    whole: Vec<yara_x::Scanner<'r>>,
+    blocks: Vec<yara_x::blocks::Scanner<'r>>,
+    failed: Option<String>,
+}
+
+impl<'r> YaraScanner<'r> {
+    pub(crate) fn new(rules: &'r [yara_x::Rules]) -> Self {
+        Self { rules, whole: Vec::new(), blocks: Vec::new(), failed: None }
+    }
+
+    /// Scans bytes that are held whole.
+    pub(crate) fn scan(&mut self, bytes: &[u8]) -> (Vec<YaraHit>, Option<Gap>) {
+        if self.whole.is_empty() {
+            self.whole = self.rules.iter().map(yara_x::Scanner::new).collect();
+        }
+        let mut hits = Vec::new();
+        let mut failed = None;
+        for scanner in &mut self.whole {
+            match scanner.scan(bytes) {
+                Ok(results) => hits.extend(results.matching_rules().map(|rule| hit(&rule))),
+                Err(error) => failed = Some(not_evaluated(&error)),
+            }
+        }
+        (hits, failed)
+    }
+
+    /// Scans one block that begins at `offset`; blocks may overlap.
+    pub(crate) fn scan_block(&mut self, offset: u64, block: &[u8]) {
+        if self.blocks.is_empty() {
+            self.blocks = self.rules.iter().map(yara_x::blocks::Scanner::new).collect();
+        }
+        for scanner in &mut self.blocks {
+            if let Err(error) = scanner.scan(crate::input::to_usize(offset), block) {
+                self.failed = Some(error.to_string());
+            }
+        }
+    }
+
+    /// Evaluates the rules over all blocks since the last call.
+    pub(crate) fn finish_blocks(&mut self) -> (Vec<YaraHit>, Option<Gap>) {
+        let mut hits = Vec::new();
+        let mut failed = self.failed.take().map(|error| Gap::new(GapReason::NotEvaluated, error));
+        for scanner in &mut self.blocks {
+            match scanner.finish() {
+                Ok(results) => hits.extend(results.matching_rules().map(|rule| hit(&rule))),
+                Err(error) => failed = Some(not_evaluated(&error)),
+            }
+        }
+        (hits, failed)
+    }
+}
+
+fn not_evaluated(error: &dyn std::error::Error) -> Gap {
+    Gap::new(GapReason::NotEvaluated, format!("the YARA rules were not evaluated: {error}"))
+}
+
+fn hit(rule: &yara_x::Rule<'_, '_>) -> YaraHit {
+    let first = rule
+        .patterns()
+        .flat_map(|pattern| pattern.matches().next().map(|found| found.range()))
+        .min_by_key(|range| range.start);
+    let span = first.map_or(Span::default(), |range| Span::new(to_u64(range.start), to_u64(range.len())));
+    YaraHit { rule: rule.identifier().to_owned(), namespace: rule.namespace().to_owned(), span }
+}
+
+/// The declaration that a YARA rule carries in its `meta`: the fields of
+/// [`Rule`] by name, lists as comma-separated text.
+pub(super) fn declaration(rule: &yara_x::Rule<'_, '_>) -> Result<Rule, String> {
+    let mut fields: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in rule.metadata() {
+        let text = match value {
+            yara_x::MetaValue::String(text) => text.to_owned(),
+            yara_x::MetaValue::Integer(number) => number.to_string(),
+            yara_x::MetaValue::Bool(flag) => flag.to_string(),
+            yara_x::MetaValue::Float(number) => number.to_string(),
+            yara_x::MetaValue::Bytes(bytes) => bytes.to_string(),
+        };
+        fields.insert(name.to_owned(), text);
+    }
+    let mut take = |name: &str| fields.remove(name);
+    let mut required = |name: &str| take(name).ok_or_else(|| format!("meta field `{name}` is missing"));
+    let declared = Rule {
+        id: required("id")?,
+        title: required("title")?,
+        severity: Severity::from_name(&required("severity")?).ok_or("meta field `severity` is not a severity")?,
+        confidence: match required("confidence")?.as_str() {
+            "low" => Confidence::Low,
+            "medium" => Confidence::Medium,
+            "high" => Confidence::High,
+            _ => return Err("meta field `confidence` is not low, medium or high".to_owned()),
+        },
+        message: required("message")?,
+        remediation: required("remediation")?,
+        why: required("why")?,
+        ssdf: list(take("ssdf")),
+        cwe: list(take("cwe")),
+        cve: list(take("cve")),
+        atlas: list(take("atlas")),
+        formats: list(take("formats")),
+        references: list(take("references")),
+        when: None,
+        examples: Examples { fires: list(take("fires")), quiet: list(take("quiet")) },
+    };
+    match fields.into_keys().next() {
+        Some(unknown) => Err(format!("meta field `{unknown}` is unknown")),
+        None => Ok(declared),
+    }
+}
+
+fn list(text: Option<String>) -> Vec<String> {
+    text.map(|text| text.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect())
+        .unwrap_or_default()
+}

@@ -1,0 +1,136 @@
+//! [`Scanner`]: many files, in parallel, into one report.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+
+use crate::artifact::{Artifact, Gap, GapReason};
+use crate::engine::Job;
+use crate::input::Input;
+use crate::limits::Limits;
+use crate::report::{FileReport, Report};
+use crate::rules::RuleSet;
+use crate::source::{self, Found, Walk};
+
+/// Scans files under a rule set and limits.
+///
+/// ```
+/// use weighin::{RuleSet, Scanner, report::Verdict};
+///
+/// let rules = RuleSet::embedded()?;
+/// let scanner = Scanner::new(&rules);
+/// // A pickle that would run `echo` when loaded.
+/// let report = scanner.scan_bytes("model.pkl", b"cos\nsystem\n(S'echo hi'\ntR.");
+/// assert_eq!(report.verdict, Verdict::Malicious);
+/// # Ok::<(), weighin::rules::RuleError>(())
+/// ```
+#[derive(Debug)]
+pub struct Scanner<'r> {
+    rules: &'r RuleSet,
+    limits: Limits,
+    walk: Walk,
+    keep_evidence: bool,
+}
+
+/// Told about the scan as it goes, from any thread.
+pub trait Progress: Sync {
+    /// This many files with this many bytes are going to be scanned.
+    fn found(&self, files: u64, bytes: u64);
+    /// A file has been scanned.
+    fn done(&self, file: &FileReport);
+}
+
+/// Nobody is told.
+impl Progress for () {
+    fn found(&self, _files: u64, _bytes: u64) {}
+    fn done(&self, _file: &FileReport) {}
+}
+
+impl<'r> Scanner<'r> {
+    /// A scanner with default limits.
+    pub fn new(rules: &'r RuleSet) -> Self {
+        Self { rules, limits: Limits::default(), walk: Walk::default(), keep_evidence: false }
+    }
+
+    /// The same with other limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The same with another way to walk directories.
+    #[must_use]
+    pub fn with_walk(mut self, walk: Walk) -> Self {
+        self.walk = walk;
+        self
+    }
+
+    /// Keeps the evidence in artifacts, for those who want more than findings.
+    #[must_use]
+    pub fn keeping_evidence(mut self) -> Self {
+        self.keep_evidence = true;
+        self
+    }
+
+    /// Scans files and directory trees. Never fails: what can't be read is in
+    /// the report as a gap.
+    pub fn scan(&self, paths: &[PathBuf], progress: &dyn Progress) -> Report {
+        let found = source::walk(paths, self.walk);
+        progress.found(
+            u64::try_from(found.len()).unwrap_or(u64::MAX),
+            found.iter().map(|found| found.size).fold(0, u64::saturating_add),
+        );
+        let files = found
+            .into_par_iter()
+            .map_init(
+                || self.job(),
+                |job, found| {
+                    let report = Self::scan_found(job, &found);
+                    progress.done(&report);
+                    report
+                },
+            )
+            .collect();
+        Report::new(self.rules, files)
+    }
+
+    /// Scans bytes as if they were a file called `name`.
+    pub fn scan_bytes(&self, name: &str, bytes: &[u8]) -> FileReport {
+        self.scan_input(name, bytes.into())
+    }
+
+    /// Scans any input as if it were a file called `name`.
+    pub fn scan_input(&self, name: &str, input: Input) -> FileReport {
+        FileReport::new(name, self.job().file(name, input))
+    }
+
+    /// Examines an input without folding it into a report; with
+    /// [`keeping_evidence`](Self::keeping_evidence), evidence stays in it.
+    pub fn examine(&self, name: &str, input: Input) -> Artifact {
+        self.job().file(name, input)
+    }
+
+    fn job(&self) -> Job<'_> {
+        Job::new(&self.limits, self.rules, self.keep_evidence)
+    }
+
+    fn scan_found(job: &mut Job<'_>, found: &Found) -> FileReport {
+        let path = found.shown();
+        let artifact = match &found.problem {
+            Some(gap) => unexamined(&path, found.size, gap.clone()),
+            None => match source::open(&found.path) {
+                Ok((file, len)) => job.file(&path, Input::positioned(Arc::new(file), len)),
+                Err(error) => unexamined(&path, found.size, Gap::new(GapReason::Unreadable, error.to_string())),
+            },
+        };
+        FileReport::new(path, artifact)
+    }
+}
+
+fn unexamined(path: &str, size: u64, gap: Gap) -> Artifact {
+    let mut artifact = Artifact::new(path, size);
+    artifact.gaps.push(gap);
+    artifact
+}
