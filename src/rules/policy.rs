@@ -2,7 +2,7 @@
 //! first. Dangerous and reviewed names come from `rules/sets/`; what is on
 //! neither list is judged by where it comes from and by what it looks like.
 
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Kind};
 use crate::names::{self, BELOW, CONDITIONAL, EXACT};
 
 /// Classes that are not the name of a dangerous set, for the rule index.
@@ -20,11 +20,7 @@ pub const CLASSES: &[(&str, &str)] = &[
 /// The class of the callable that `evidence` names by its value.
 pub(crate) fn classify(evidence: &Evidence) -> &'static str {
     let name = evidence.value.as_str();
-    if let Some(conditions) = conditions(name)
-        && conditions
-            .iter()
-            .all(|(attribute, allowed)| evidence.attribute(attribute).is_some_and(|value| allowed.contains(&value)))
-    {
+    if conditions(name).is_some_and(|conditions| is_met(conditions, evidence)) {
         return "reviewed";
     }
     let class = classify_name(name);
@@ -33,6 +29,22 @@ pub(crate) fn classify(evidence: &Evidence) -> &'static str {
         return "foreign-class";
     }
     class
+}
+
+/// Whether a conditional name is harmless here: by its arguments where the set
+/// lists them; else when the machine has settled what the call amounts to, or
+/// when none of the callable's own code runs.
+fn is_met(conditions: &[(&str, &[&str])], evidence: &Evidence) -> bool {
+    if evidence.kind != Kind::PickleCall {
+        // Named or handed over, it is as dangerous as the sets say.
+        return exact(&evidence.value).or_else(|| below(&evidence.value)).is_none();
+    }
+    if conditions.is_empty() {
+        return evidence.attribute("settled") == Some("true") || evidence.attribute("runs") == Some("new");
+    }
+    conditions
+        .iter()
+        .all(|(attribute, allowed)| evidence.attribute(attribute).is_some_and(|value| allowed.contains(&value)))
 }
 
 fn conditions(name: &str) -> Option<&'static [(&'static str, &'static [&'static str])]> {

@@ -365,12 +365,13 @@ impl Machine<'_> {
             return self.call(class.0, class.1, how, depth.saturating_add(1), cx);
         }
         let folded = self.fold(&name, &all, depth, cx)?;
-        let settled = folded.is_some_and(|folded| folded.settled);
+        let payload = self.follow_payloads(&name, &all, cx)?;
+        let settled =
+            folded.is_some_and(|folded| folded.settled) || (payload && super::payload::amounts_to_payload(&name));
         self.report_call(&name, callee, args, &all, how, settled, cx);
         if !(settled && super::fold::IS_LOOKUP.contains(&name.as_str())) {
             self.report_callbacks(&name, &all, cx);
         }
-        self.follow_payloads(&name, &all, cx)?;
         Ok(match folded {
             Some(folded) => folded.value,
             None => self.arena.add(Node::Call { callee, args, how }),
@@ -532,6 +533,7 @@ impl Machine<'_> {
                     self.states.insert(index, state);
                 }
                 let class = self.name_of(callee).map(str::to_owned).unwrap_or_default();
+                super::hooks::report_state(self, &class, state, cx);
                 if super::joblib::is_array_wrapper(&class) {
                     super::joblib::inline_array(self, state, cx)?;
                 }
