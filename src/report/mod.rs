@@ -3,6 +3,8 @@
 //! Renderers are pure functions from [`Report`]; none of them looks at a file
 //! or at a clock.
 
+mod explain;
+mod facts;
 mod finding;
 mod json;
 mod sanitise;
@@ -14,6 +16,8 @@ use serde::Serialize;
 use crate::artifact::{Artifact, Gap};
 use crate::rules::{RuleSet, Severity, hex};
 
+pub use explain::explain;
+pub use facts::{facts, facts_json};
 pub use finding::{FactRecord, Finding, Location};
 pub use json::{json, schema};
 pub use sanitise::sanitise;

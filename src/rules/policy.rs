@@ -10,6 +10,7 @@ pub const CLASSES: &[(&str, &str)] = &[
     ("reviewed", "on a reviewed list: safe to call with any arguments"),
     ("reviewed-calls", "reviewed, but it calls what it is handed"),
     ("reviewed-attribute", "an attribute, such as a method, of a reviewed class"),
+    ("unsettled", "harmless only under conditions that are not met here"),
     ("namespace", "reaches into an object's internals by a special attribute"),
     ("stdlib", "of the standard library, and on no list"),
     ("stdlib-private", "of a private module of the standard library, and on no list"),
@@ -20,8 +21,12 @@ pub const CLASSES: &[(&str, &str)] = &[
 /// The class of the callable that `evidence` names by its value.
 pub(crate) fn classify(evidence: &Evidence) -> &'static str {
     let name = evidence.value.as_str();
-    if conditions(name).is_some_and(|conditions| is_met(conditions, evidence)) {
+    let conditional = conditions(name);
+    if conditional.is_some_and(|conditions| is_met(conditions, evidence)) {
         return "reviewed";
+    }
+    if conditional.is_some() && exact(name).or_else(|| below(name)).is_none() {
+        return "unsettled";
     }
     let class = classify_name(name);
     // Only `__new__` of a class can run without its `__init__`.

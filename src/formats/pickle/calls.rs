@@ -263,7 +263,7 @@ impl Machine<'_> {
     // Calls.
 
     /// The name of a value's type, for its methods.
-    fn type_name(&self, value: Value) -> Option<String> {
+    pub(super) fn type_name(&self, value: Value) -> Option<String> {
         let plain = match value.kind() {
             Kind::Str(_) => "builtins.str",
             Kind::Bytes(_) => "builtins.bytes",
@@ -282,6 +282,7 @@ impl Machine<'_> {
                     Shape::Tuple => "builtins.tuple",
                 },
                 Node::Call { callee, .. } => return self.target(*callee).name,
+                Node::Attribute { .. } => "types.MethodType",
                 _ => return None,
             },
             _ => return None,
@@ -364,6 +365,8 @@ impl Machine<'_> {
         if let Some((class, how)) = self.constructed(&name, &all) {
             return self.call(class.0, class.1, how, depth.saturating_add(1), cx);
         }
+        super::hooks::report_class(self, &name, &all, cx);
+        super::hooks::report_format(self, &name, &all, cx);
         let folded = self.fold(&name, &all, depth, cx)?;
         let payload = self.follow_payloads(&name, &all, cx)?;
         let settled =

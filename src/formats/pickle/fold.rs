@@ -129,7 +129,7 @@ impl Machine<'_> {
         match (name, args) {
             ("builtins.getattr", [object, attribute, ..]) => {
                 let attribute = self.text_of(*attribute)?;
-                let known = self.target(*object).name.is_some() || self.name_of(*object).is_some();
+                let known = self.name_of(*object).is_some() || self.type_name(*object).is_some();
                 let value = self.attribute(*object, &attribute, "getattr");
                 Some(Folded { value, settled: known })
             }

@@ -403,6 +403,7 @@ impl<'i> Machine<'i> {
         }
         if length > self.cursor.remaining() {
             self.anomaly("frame-beyond-end", cx);
+            self.fault("a frame reaches beyond the end of the file", cx);
         }
         self.frame_end = position.saturating_add(length);
         Ok(())

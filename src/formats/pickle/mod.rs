@@ -6,6 +6,7 @@ mod constants;
 mod fold;
 mod hooks;
 mod joblib;
+mod listing;
 mod machine;
 mod memo;
 mod opcodes;
@@ -22,6 +23,8 @@ use crate::evidence::{Evidence, Kind as Fact, Span};
 use crate::formats::{About, Format, Head, Match};
 use crate::input::{Input, to_u64};
 use crate::stop::Stop;
+
+pub use listing::disassemble;
 
 use machine::Machine;
 use memo::Memo;

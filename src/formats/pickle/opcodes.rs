@@ -212,6 +212,8 @@ fn step(cursor: &mut Cursor<'_>, code: u8, depth: &mut u32, marks: &mut Vec<u32>
 
 /// Whether a line argument could be what its opcode takes.
 fn plausible_line(code: u8, line: &[u8]) -> bool {
+    // A text-mode copy of protocol 0 has carriage returns, which load.
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
     match code {
         INT | LONG => {
             let digits = line.strip_suffix(b"L").unwrap_or(line);

@@ -122,8 +122,6 @@ impl Value {
     }
 
     /// Neither a constant nor opaque plain data.
-    #[inline]
-
     /// Whether it is certainly plain data: a constant, or a container of them.
     #[inline]
     pub(super) fn is_constant(self) -> bool {
