@@ -205,7 +205,7 @@ impl<'e> Job<'e> {
 
     /// Digest, signatures and YARA over every byte.
     fn sweep(&mut self, input: &Input, artifact: &mut Artifact) {
-        let swept = catch_unwind(AssertUnwindSafe(|| sweep::sweep(input, &mut self.yara)));
+        let swept = catch_unwind(AssertUnwindSafe(|| sweep::sweep(input, &mut self.yara, self.deadline)));
         match swept {
             Ok(swept) => swept.record(artifact),
             Err(panic) => {

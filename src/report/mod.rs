@@ -6,6 +6,7 @@
 mod explain;
 mod facts;
 mod finding;
+mod index;
 mod json;
 mod sanitise;
 mod text;
@@ -19,6 +20,7 @@ use crate::rules::{RuleSet, Severity, hex};
 pub use explain::explain;
 pub use facts::{facts, facts_json};
 pub use finding::{FactRecord, Finding, Location};
+pub use index::{format_table, index};
 pub use json::{json, schema};
 pub use sanitise::sanitise;
 pub use text::{Style, text};
@@ -118,7 +120,6 @@ pub struct FileReport {
     /// What was found, here or in any member, worst first.
     pub findings: Vec<Finding>,
     /// What was examined inside it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<MemberReport>,
 }
 

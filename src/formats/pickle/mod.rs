@@ -5,6 +5,7 @@ mod calls;
 mod constants;
 mod fold;
 mod hooks;
+mod imports;
 mod joblib;
 mod listing;
 mod machine;
@@ -13,6 +14,7 @@ mod opcodes;
 mod payload;
 mod render;
 mod search;
+mod stack;
 mod torch;
 mod value;
 
