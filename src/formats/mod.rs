@@ -21,7 +21,9 @@ use crate::engine::Cx;
 use crate::input::Input;
 use crate::stop::Stop;
 
+pub mod gguf;
 pub mod pickle;
+pub mod safetensors;
 
 /// How sure a format is that an artifact is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -99,7 +101,7 @@ pub trait Format: Sync {
 }
 
 /// Every format, in the order in which reports name them. One line each.
-pub const ALL: &[&dyn Format] = &[&pickle::Pickle];
+pub const ALL: &[&dyn Format] = &[&pickle::Pickle, &safetensors::Safetensors, &gguf::Gguf, &gguf::Ggml];
 
 /// The format called `name`.
 pub fn by_name(name: &str) -> Option<&'static dyn Format> {

@@ -27,6 +27,7 @@ use crate::input::{Input, to_u64};
 use crate::stop::Stop;
 
 pub use listing::disassemble;
+pub(crate) use opcodes::{DRY_RUN_OPCODES, dry_run};
 
 use machine::Machine;
 use memo::Memo;
