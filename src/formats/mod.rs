@@ -21,6 +21,8 @@ use crate::engine::Cx;
 use crate::input::Input;
 use crate::stop::Stop;
 
+pub mod hdf5;
+pub mod marshal;
 pub mod pickle;
 
 /// How sure a format is that an artifact is its own.
@@ -99,7 +101,7 @@ pub trait Format: Sync {
 }
 
 /// Every format, in the order in which reports name them. One line each.
-pub const ALL: &[&dyn Format] = &[&pickle::Pickle];
+pub const ALL: &[&dyn Format] = &[&pickle::Pickle, &marshal::Marshal, &hdf5::Hdf5];
 
 /// The format called `name`.
 pub fn by_name(name: &str) -> Option<&'static dyn Format> {
