@@ -125,6 +125,11 @@ pub struct Artifact {
     pub findings: Vec<Finding>,
     /// Artifacts found inside it.
     pub members: Vec<Artifact>,
+    /// Where its bytes begin in those of the artifact around it, when they
+    /// are part of them.
+    pub(crate) within: Option<u64>,
+    /// Evidence has come to it or its members since it was judged.
+    pub(crate) late: bool,
 }
 
 impl Artifact {
@@ -139,6 +144,8 @@ impl Artifact {
             gaps: Vec::new(),
             findings: Vec::new(),
             members: Vec::new(),
+            within: None,
+            late: false,
         }
     }
 

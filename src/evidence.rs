@@ -82,9 +82,9 @@ kinds! {
     ContainerMismatch = "container.mismatch", "Two records of an archive disagree about one member. Value: which field. Attributes: `name`, `central`, `local`.";
     ContainerAnomaly = "container.anomaly", "A structure that archive writers do not produce. Value: which. Attributes: `detail`.";
     BytesUnexplained = "bytes.unexplained", "Bytes that belong to no part of the format. Value: `before`, `between` or `after`. Attributes: `length`, `of` (format).";
-    EmbeddedExecutable = "embedded.executable", "A native executable inside other content. Value: `elf`, `pe`, `mach-o`, `wasm`, `java-class`, `dex`. Attributes: `machine`.";
+    EmbeddedExecutable = "embedded.executable", "An executable in the content. Value: `elf`, `pe`, `ape` (runs on every system), `mach-o`, `wasm`, `java-class`, `dex`, `cubin` (GPU code in an ELF). Attributes: `machine`, `whole` (`true` when the content begins with it), `extension` (of the name of such content), `member` (`true` inside a container), `count`.";
     EmbeddedArchive = "embedded.archive", "An archive where none belongs. Value: format.";
-    EmbeddedPickle = "embedded.pickle", "A pickle that imports and calls, where none belongs. Value: first import.";
+    EmbeddedPickle = "embedded.pickle", "A pickle that imports and calls, in content that has none of its own; what it does is the evidence of the member `pickle at <offset>`. Value: `pickle`. Attributes: `count`.";
     EmbeddedScript = "embedded.script", "An executable script. Value: interpreter.";
     SecretFound = "secret.found", "A private key or live credential. Value: kind of secret.";
     NameMismatch = "name.mismatch", "The file's name promises another format. Value: promised format. Attributes: `found`.";

@@ -95,6 +95,9 @@ limits! {
     /// Length of one name or string that is kept as evidence; longer ones are
     /// shortened for the report, but examined whole.
     string_bytes: 1 << 20, "bytes";
+    /// How deep one document (JSON, protobuf, ...) may nest. Python's own
+    /// JSON reader gives up near 1,000, protobuf at 100.
+    nesting: 1_000, "levels";
     /// Steps of parsing (opcodes, fields, records) in one file. 2³³ opcodes
     /// are more than an 8 GiB pickle can hold.
     work: 1 << 33, "steps";

@@ -127,7 +127,8 @@ impl<'j, 'e> Cx<'j, 'e> {
     }
 
     fn examine(&mut self, name: &str, input: Input, reading: Reading) -> Result<(), Stop> {
-        let swept = input.shares_storage_with(&self.input);
+        let shared = input.shares_storage_with(&self.input);
+        let within = shared.then(|| input.storage_offset().saturating_sub(self.input.storage_offset()));
         let forced = match reading {
             Reading::As(format) => Some(format),
             Reading::Recognise | Reading::Data => None,
@@ -136,7 +137,7 @@ impl<'j, 'e> Cx<'j, 'e> {
             name,
             input,
             depth: self.depth.saturating_add(1),
-            swept,
+            within,
             forced,
             data: reading == Reading::Data,
         };

@@ -8,6 +8,7 @@ use crate::artifact::{Artifact, Gap, GapReason};
 use crate::engine::cx::Cx;
 use crate::engine::recognise::{self, Candidate};
 use crate::engine::sweep;
+use crate::evidence::Span;
 use crate::formats::Match;
 use crate::input::Input;
 use crate::limits::Limits;
@@ -36,8 +37,9 @@ pub(super) struct Request<'r> {
     pub name: &'r str,
     pub input: Input,
     pub depth: u64,
-    /// The bytes are part of an artifact that is swept itself.
-    pub swept: bool,
+    /// Where the bytes begin in the artifact around, when they are part of it
+    /// and so are swept with it.
+    pub within: Option<u64>,
     /// A format that reads it whatever it looks like.
     pub forced: Option<&'static str>,
     /// Content that nothing recognises is raw data, not a gap.
@@ -67,7 +69,7 @@ impl<'e> Job<'e> {
         self.inflated = 0;
         self.artifacts = 0;
         let size = input.len();
-        let request = Request { name, input, depth: 0, swept: false, forced: None, data: false };
+        let request = Request { name, input, depth: 0, within: None, forced: None, data: false };
         match self.examine(request) {
             Ok(artifact) => artifact,
             Err(stop) => {
@@ -116,8 +118,9 @@ impl<'e> Job<'e> {
             return Err(Stop::Limit { offset: 0, limit: "artifacts" });
         }
         self.charge(1, 0)?;
-        let Request { name, input, depth, swept, forced, data } = request;
+        let Request { name, input, depth, within, forced, data } = request;
         let mut artifact = Artifact::new(name, input.len());
+        artifact.within = within;
         if depth > self.limits.depth {
             artifact.gaps.push((&Stop::Limit { offset: 0, limit: "depth" }).into());
             return Ok(artifact);
@@ -134,8 +137,8 @@ impl<'e> Job<'e> {
             Ok(candidates) => self.read(&candidates, &input, depth, data, &mut artifact),
             Err(stop) => artifact.gaps.push((&stop).into()),
         }
-        if !swept {
-            self.sweep(&input, &mut artifact);
+        if within.is_none() {
+            self.sweep(&input, depth, &mut artifact);
         }
         self.rules.judge(&mut artifact);
         if !self.keep_evidence {
@@ -203,11 +206,19 @@ impl<'e> Job<'e> {
         }
     }
 
-    /// Digest, signatures and YARA over every byte.
-    fn sweep(&mut self, input: &Input, artifact: &mut Artifact) {
-        let swept = catch_unwind(AssertUnwindSafe(|| sweep::sweep(input, &mut self.yara)));
+    /// Digest, signatures and YARA over every byte. Pickles that turn up where
+    /// no format expects them are examined like any member.
+    fn sweep(&mut self, input: &Input, depth: u64, artifact: &mut Artifact) {
+        let formats = artifact.formats.clone();
+        let swept = catch_unwind(AssertUnwindSafe(|| sweep::sweep(input, &formats, &mut self.yara, self.limits)));
         match swept {
-            Ok(swept) => swept.record(artifact),
+            Ok(swept) => {
+                let pickles = swept.pickles();
+                swept.record(artifact, self.rules);
+                for span in pickles {
+                    self.found_pickle(span, input, depth, artifact);
+                }
+            }
             Err(panic) => {
                 self.yara = self.rules.yara_scanner();
                 let detail = format!("the byte sweep failed: {}", panic_text(&*panic));
@@ -218,6 +229,34 @@ impl<'e> Job<'e> {
             artifact.gaps.push((&stop).into());
         }
     }
+
+    fn found_pickle(&mut self, span: Span, input: &Input, depth: u64, artifact: &mut Artifact) {
+        let content = match span.length {
+            0 => Ok(input.tail(span.offset)),
+            length => input.window(span.offset, length),
+        };
+        let name = found_name(span);
+        let member = content.and_then(|content| {
+            let forced = Some("pickle");
+            self.examine(Request {
+                name: &name,
+                input: content,
+                depth: depth.saturating_add(1),
+                within: Some(span.offset),
+                forced,
+                data: false,
+            })
+        });
+        match member {
+            Ok(member) => artifact.members.push(member),
+            Err(stop) => artifact.gaps.push((&stop).into()),
+        }
+    }
+}
+
+/// How a pickle that the sweep found is called.
+fn found_name(span: Span) -> String {
+    format!("pickle at {:#x}", span.offset)
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

@@ -6,6 +6,8 @@
 
 mod cx;
 mod examine;
+mod executables;
+mod place;
 mod recognise;
 mod signatures;
 mod sweep;

@@ -1,8 +1,64 @@
-//! Signature search: executables where none belong, by multi-pattern search
-//! and then by structure, so that random weights raise no alarm.
+//! Signature search: executables and pickles where none belong, by one
+//! multi-pattern search and then by structure, so that random weights raise
+//! no alarm.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, MatchKind, Span as Range, packed};
+
+use crate::artifact::Gap;
+use crate::engine::executables;
 use crate::evidence::{Evidence, Kind, Span};
-use crate::input::Input;
+use crate::formats::pickle::dry_run;
+use crate::input::{Input, to_u64, to_usize};
+use crate::limits::Limits;
+use crate::stop::Stop;
+
+/// How what is searched for begins.
+const MAGICS: [&[u8]; 10] = [
+    b"MZ",
+    b"\x7fELF",
+    b"\xfe\xed\xfa\xce",
+    b"\xfe\xed\xfa\xcf",
+    b"\xce\xfa\xed\xfe",
+    b"\xcf\xfa\xed\xfe",
+    b"\xca\xfe\xba\xbe",
+    b"\xca\xfe\xba\xbf",
+    b"\0asm",
+    b"dex\n",
+];
+
+/// PROTO, of the protocols that have it.
+const PICKLES: [&[u8]; 4] = [b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"];
+
+/// Length of the longest pattern, less one: a pattern that begins so close to
+/// the end of a block is found in the next one.
+const PATTERN_TAIL: usize = 3;
+
+/// Places kept for one kind of thing; more are told by their number.
+const KEPT: u64 = 64;
+
+/// Formats that hold weights and no pickles of their own.
+const RAW: [&str; 12] = [
+    "safetensors",
+    "gguf",
+    "ggml",
+    "onnx",
+    "ort",
+    "tflite",
+    "tensorflow",
+    "tensorflow-checkpoint",
+    "coreml",
+    "executorch",
+    "tensorrt",
+    "ncnn",
+];
+
+/// Whether a pickle in content of these formats is out of place.
+pub(super) fn without_pickles(formats: &[&str]) -> bool {
+    formats.iter().all(|format| RAW.contains(format))
+}
 
 /// Something found at an offset of the swept artifact.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,30 +69,190 @@ pub(crate) struct SignatureHit {
     pub value: &'static str,
     /// For which machine, when it is an executable.
     pub machine: String,
-    /// Where it begins.
-    pub offset: u64,
+    /// Where it begins, and how long it is when that is known.
+    pub span: Span,
 }
 
 impl SignatureHit {
-    pub(super) fn evidence(self) -> Evidence {
-        let evidence = Evidence::new(self.kind, self.value, Span::at(self.offset));
-        if self.machine.is_empty() { evidence } else { evidence.with("machine", self.machine) }
+    pub(super) fn evidence(&self, count: u64) -> Evidence {
+        let mut evidence = Evidence::new(self.kind, self.value, self.span);
+        if !self.machine.is_empty() {
+            evidence = evidence.with("machine", self.machine.clone());
+        }
+        if count > 1 { evidence.with("count", count.to_string()) } else { evidence }
     }
 }
 
+/// What a search came to.
+pub(super) struct Found {
+    /// What was found, and of how many like it.
+    pub hits: Vec<(SignatureHit, u64)>,
+    /// What could not be judged.
+    pub gap: Option<Gap>,
+}
+
+/// The search for patterns: vectorised where the processor can.
+struct Searcher {
+    packed: Option<packed::Searcher>,
+    automaton: AhoCorasick,
+}
+
+impl Searcher {
+    fn new(patterns: &[&[u8]]) -> Option<Self> {
+        let packed = packed::Config::new().builder().extend(patterns).build();
+        let automaton = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(patterns).ok()?;
+        Some(Self { packed, automaton })
+    }
+
+    /// Where the first pattern at or after `from` begins.
+    fn find(&self, block: &[u8], from: usize) -> Option<usize> {
+        let range = Range { start: from, end: block.len() };
+        match &self.packed {
+            Some(packed) => packed.find_in(block, range).map(|found| found.start()),
+            None => self.automaton.find(aho_corasick::Input::new(block).span(range)).map(|found| found.start()),
+        }
+    }
+}
+
+static EXECUTABLES: LazyLock<Option<Searcher>> = LazyLock::new(|| Searcher::new(&MAGICS));
+static ALL: LazyLock<Option<Searcher>> = LazyLock::new(|| Searcher::new(&[&MAGICS[..], &PICKLES].concat()));
+
 /// The search over one artifact, block by block.
-pub(crate) struct Signatures {
-    hits: Vec<SignatureHit>,
+pub(super) struct Signatures {
+    searcher: Option<&'static Searcher>,
+    hits: Vec<(SignatureHit, u64)>,
+    kept: BTreeMap<(Kind, &'static str, String), u64>,
+    /// Everything that begins before this has been judged.
+    judged: u64,
+    /// Steps of work left for telling pickles from chance.
+    work: u64,
+    gap: Option<Gap>,
 }
 
 impl Signatures {
-    pub(crate) fn new(_len: u64) -> Self {
-        Self { hits: Vec::new() }
+    /// A search, for pickles too when they would be out of place.
+    pub(super) fn new(pickles: bool, limits: &Limits) -> Self {
+        Self {
+            searcher: if pickles { ALL.as_ref() } else { EXECUTABLES.as_ref() },
+            hits: Vec::new(),
+            kept: BTreeMap::new(),
+            judged: 0,
+            work: limits.work,
+            gap: None,
+        }
     }
 
-    pub(crate) fn search(&mut self, _offset: u64, _block: &[u8], _input: &Input) {}
+    /// Looks through `block`, which is what `input` has at `offset` and
+    /// follows, overlapping or not, the block before.
+    pub(super) fn search(&mut self, offset: u64, block: &[u8], input: &Input) {
+        let Some(searcher) = self.searcher else { return };
+        let mut from = to_usize(self.judged.saturating_sub(offset));
+        while from < block.len() {
+            let Some(start) = searcher.find(block, from) else { break };
+            let at = offset.saturating_add(to_u64(start));
+            let past = self.judge(at, block.get(start..).unwrap_or_default(), input).max(1);
+            from = start.saturating_add(to_usize(past));
+        }
+        let end = if offset.saturating_add(to_u64(block.len())) >= input.len() {
+            block.len()
+        } else {
+            block.len().saturating_sub(PATTERN_TAIL)
+        };
+        self.judged = offset.saturating_add(to_u64(from.max(end)));
+    }
 
-    pub(crate) fn finish(self) -> Vec<SignatureHit> {
-        self.hits
+    /// Judges the candidate at `at`; how many bytes need no further look.
+    fn judge(&mut self, at: u64, bytes: &[u8], input: &Input) -> u64 {
+        if bytes.first() == Some(&0x80) {
+            return self.pickle(at, bytes, input);
+        }
+        if !plausible(bytes) {
+            return 1;
+        }
+        if let Some(found) = executables::recognise(input, at) {
+            self.keep(SignatureHit {
+                kind: Kind::EmbeddedExecutable,
+                value: found.kind,
+                machine: found.machine.into_owned(),
+                span: Span::at(at),
+            });
+        }
+        1
+    }
+
+    /// A pickle: its opcodes must fit the stack up to STOP, and import and
+    /// call. Looked at in steps, since nearly all candidates fail at once.
+    fn pickle(&mut self, at: u64, bytes: &[u8], input: &Input) -> u64 {
+        let available = input.len().saturating_sub(at);
+        let mut look: u64 = 256;
+        loop {
+            let Some(left) = self.work.checked_sub(8) else {
+                let stop = Stop::Limit { offset: at, limit: "work" };
+                self.gap.get_or_insert_with(|| (&stop).into());
+                return 1;
+            };
+            let run = match bytes.get(..to_usize(look)) {
+                Some(bytes) => dry_run(bytes),
+                None => match input.bytes(at, look.min(available), look) {
+                    Ok(bytes) => dry_run(&bytes),
+                    Err(_) => return 1,
+                },
+            };
+            self.work = left.saturating_sub(u64::from(run.opcodes));
+            // Weights don't make thousands of opcodes that fit: more of them
+            // than a dry run looks at is a pickle too.
+            let long = !run.broken && !run.stopped && run.opcodes >= crate::formats::pickle::DRY_RUN_OPCODES;
+            if run.stopped && run.imports > 0 && run.calls > 0 || long {
+                let length = if long { 0 } else { run.length };
+                self.keep(SignatureHit {
+                    kind: Kind::EmbeddedPickle,
+                    value: "pickle",
+                    machine: String::new(),
+                    span: Span::new(at, length),
+                });
+                return run.length;
+            }
+            if run.broken || run.stopped || look >= available || look > 1 << 24 {
+                return 1;
+            }
+            look = look.saturating_mul(16);
+        }
+    }
+
+    fn keep(&mut self, hit: SignatureHit) {
+        let seen = self.kept.entry((hit.kind, hit.value, hit.machine.clone())).or_default();
+        *seen = seen.saturating_add(1);
+        if *seen <= KEPT {
+            self.hits.push((hit, 1));
+            return;
+        }
+        let total = *seen;
+        let first = self
+            .hits
+            .iter_mut()
+            .find(|(kept, _)| kept.kind == hit.kind && kept.value == hit.value && kept.machine == hit.machine);
+        if let Some((_, count)) = first {
+            *count = total;
+        }
+    }
+
+    /// All that was found.
+    pub(super) fn finish(self) -> Found {
+        Found { hits: self.hits, gap: self.gap }
+    }
+}
+
+/// A look at the bytes in hand, to spare reading more: every 64 KiB of weights
+/// has an `MZ`, and few of them are followed by a possible `e_lfanew`.
+fn plausible(bytes: &[u8]) -> bool {
+    let Some(dos) = bytes.first_chunk::<0x40>().filter(|bytes| bytes.starts_with(b"MZ")) else { return true };
+    let &[.., a, b, c, d] = dos;
+    if dos.starts_with(b"MZqFpD='") {
+        return true;
+    }
+    let e_lfanew = u32::from_le_bytes([a, b, c, d]);
+    match bytes.get(to_usize(u64::from(e_lfanew))..).and_then(|header| header.first_chunk::<4>()) {
+        Some(header) => header == b"PE\0\0",
+        None => true,
     }
 }

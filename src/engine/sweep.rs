@@ -4,10 +4,12 @@
 use sha2::{Digest, Sha256};
 
 use crate::artifact::{Artifact, Gap};
-use crate::engine::signatures::{SignatureHit, Signatures};
-use crate::evidence::{Evidence, Kind};
+use crate::engine::place;
+use crate::engine::signatures::{self, SignatureHit, Signatures};
+use crate::evidence::{Evidence, Kind, Span};
 use crate::input::{Input, to_u64};
-use crate::rules::{YaraHit, YaraScanner};
+use crate::limits::Limits;
+use crate::rules::{RuleSet, YaraHit, YaraScanner};
 use crate::stop::Stop;
 
 /// Bytes read at a time. Patterns are found across an edge up to [`OVERLAP`].
@@ -21,28 +23,33 @@ pub(crate) const OVERLAP: usize = 64 << 10;
 pub(super) struct Swept {
     sha256: Option<[u8; 32]>,
     yara: Vec<YaraHit>,
-    signatures: Vec<SignatureHit>,
+    signatures: Vec<(SignatureHit, u64)>,
     gaps: Vec<Gap>,
 }
 
 impl Swept {
+    /// Where pickles were found that no format has read.
+    pub(super) fn pickles(&self) -> Vec<Span> {
+        let pickles = self.signatures.iter().filter(|(hit, _)| hit.kind == Kind::EmbeddedPickle);
+        pickles.map(|(hit, _)| hit.span).collect()
+    }
+
     /// Adds what was seen to `artifact`.
-    pub(super) fn record(self, artifact: &mut Artifact) {
+    pub(super) fn record(self, artifact: &mut Artifact, rules: &RuleSet) {
         artifact.sha256 = self.sha256;
         for hit in self.yara {
             artifact.evidence.push(Evidence::new(Kind::YaraMatch, hit.rule, hit.span).with("namespace", hit.namespace));
         }
-        for hit in self.signatures {
-            artifact.evidence.push(hit.evidence());
-        }
+        let found = self.signatures.iter().map(|(hit, count)| hit.evidence(*count)).collect();
+        place::record(found, artifact, rules);
         artifact.gaps.extend(self.gaps);
     }
 }
 
-/// Reads all of `input` once.
-pub(super) fn sweep(input: &Input, yara: &mut YaraScanner<'_>) -> Swept {
+/// Reads all of `input` once; `formats` have read it.
+pub(super) fn sweep(input: &Input, formats: &[&str], yara: &mut YaraScanner<'_>, limits: &Limits) -> Swept {
     let mut gaps = Vec::new();
-    let mut signatures = Signatures::new(input.len());
+    let mut signatures = Signatures::new(signatures::without_pickles(formats), limits);
     let (sha256, yara) = if let Some(bytes) = input.as_slice() {
         signatures.search(0, bytes, input);
         let (hits, failed) = yara.scan(bytes);
@@ -65,7 +72,9 @@ pub(super) fn sweep(input: &Input, yara: &mut YaraScanner<'_>) -> Swept {
             }
         }
     };
-    Swept { sha256, yara, signatures: signatures.finish(), gaps }
+    let found = signatures.finish();
+    gaps.extend(found.gap);
+    Swept { sha256, yara, signatures: found.hits, gaps }
 }
 
 /// Calls `each` with overlapping blocks: offset of the block, where its bytes

@@ -23,8 +23,8 @@ pub(super) struct Link {
 pub(super) enum Target {
     /// The object header at an address.
     Hard(u64),
-    /// A path in the same file.
-    Soft(String),
+    /// A path in the same file, which is walked by its own links.
+    Soft,
     /// An object of another file.
     External { file: String, object: String },
     /// A link type that only an application's own code resolves.
@@ -63,7 +63,8 @@ fn link(fields: &mut Fields<'_>) -> Result<Link, Stop> {
         0 => Target::Hard(fields.address()?.unwrap_or(u64::MAX)),
         1 => {
             let length = usize::from(fields.u16()?);
-            Target::Soft(String::from_utf8_lossy(fields.take(length)?).into_owned())
+            fields.skip(length)?;
+            Target::Soft
         }
         64 => {
             fields.u16()?;
@@ -139,10 +140,9 @@ fn symbol_node(file: &File, node: u64, names: &[u8], links: &mut Vec<Link>, cx: 
         let header = fields.address()?;
         let cached = fields.u32()?;
         fields.skip(4)?;
-        let scratch = fields.take(16)?;
+        fields.skip(16)?;
         let target = match (cached, header) {
-            // The scratch-pad of a symbolic link holds its value's place in the heap.
-            (2, _) => Target::Soft(local_text(names, file.fields(scratch, 0).number(4)?)),
+            (2, _) => Target::Soft,
             (_, Some(header)) => Target::Hard(header),
             (_, None) => continue,
         };

@@ -139,7 +139,7 @@ fn walk(file: &File, root: Option<u64>, cx: &mut Cx<'_, '_>) -> Result<(), Stop>
             let path = format!("{name}/{}", link.name);
             match link.target {
                 Target::Hard(address) => waiting.push((address, path)),
-                Target::Soft(_) => {}
+                Target::Soft => {}
                 Target::External { file, object } => {
                     let evidence = Evidence::new(Kind::ReferencePath, reach(&file), Span::at(link.offset));
                     let by = format!("external link to object {object}");

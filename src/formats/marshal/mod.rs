@@ -79,7 +79,7 @@ impl Format for Marshal {
 /// Whether `bytes` begin like a marshalled code object of a known layout: the
 /// type code, small counts, and the bytes object of the instructions.
 pub(crate) fn looks_like_code(bytes: &[u8]) -> bool {
-    if !bytes.first().is_some_and(|tag| tag & 0x7f == b'c') {
+    if bytes.first().is_none_or(|tag| tag & 0x7f != b'c') {
         return false;
     }
     // Argument counts are at most 255 in every version that has a limit, and

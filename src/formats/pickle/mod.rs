@@ -21,6 +21,8 @@ use crate::formats::{About, Format, Head, Match};
 use crate::input::{Input, to_u64};
 use crate::stop::Stop;
 
+pub(crate) use opcodes::{DRY_RUN_OPCODES, dry_run};
+
 use machine::Machine;
 use memo::Memo;
 use value::Kind;

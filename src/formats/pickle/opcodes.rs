@@ -93,7 +93,7 @@ pub(super) fn counted_length(cursor: &mut Cursor<'_>, layout: Argument) -> Resul
 
 /// What a dry run over the first bytes of a stream saw.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct DryRun {
+pub(crate) struct DryRun {
     /// Opcodes that fit the stack.
     pub opcodes: u32,
     /// Imports among them.
@@ -109,11 +109,11 @@ pub(super) struct DryRun {
 }
 
 /// Opcodes that a dry run looks at before it has seen enough.
-const DRY_RUN_OPCODES: u32 = 4096;
+pub(crate) const DRY_RUN_OPCODES: u32 = 4096;
 
 /// Decodes `bytes` and counts the stack, without values: enough to tell a
 /// pickle from text or weights.
-pub(super) fn dry_run(bytes: &[u8]) -> DryRun {
+pub(crate) fn dry_run(bytes: &[u8]) -> DryRun {
     let input = crate::input::Input::from(bytes);
     let mut cursor = input.cursor();
     let mut run = DryRun::default();
