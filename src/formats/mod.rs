@@ -22,6 +22,8 @@ use crate::input::Input;
 use crate::stop::Stop;
 
 pub mod gguf;
+pub mod hdf5;
+pub mod marshal;
 pub mod pickle;
 pub mod safetensors;
 
@@ -101,7 +103,14 @@ pub trait Format: Sync {
 }
 
 /// Every format, in the order in which reports name them. One line each.
-pub const ALL: &[&dyn Format] = &[&pickle::Pickle, &safetensors::Safetensors, &gguf::Gguf, &gguf::Ggml];
+pub const ALL: &[&dyn Format] = &[
+    &dyn Format] = &[&pickle::Pickle,
+    &marshal::Marshal,
+    &hdf5::Hdf5,
+    &safetensors::Safetensors,
+    &gguf::Gguf,
+    &gguf::Ggml,
+];
 
 /// The format called `name`.
 pub fn by_name(name: &str) -> Option<&'static dyn Format> {
