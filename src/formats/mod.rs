@@ -103,13 +103,14 @@ pub trait Format: Sync {
 }
 
 /// Every format, in the order in which reports name them. One line each.
+#[rustfmt::skip]
 pub const ALL: &[&dyn Format] = &[
-    &dyn Format] = &[&pickle::Pickle,
-    &marshal::Marshal,
-    &hdf5::Hdf5,
+    &pickle::Pickle,
     &safetensors::Safetensors,
     &gguf::Gguf,
     &gguf::Ggml,
+    &hdf5::Hdf5,
+    &marshal::Marshal,
 ];
 
 /// The format called `name`.
