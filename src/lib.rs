@@ -26,5 +26,5 @@ pub use engine::Cx;
 pub use limits::{Limits, UnknownLimit};
 pub use report::Report;
 pub use rules::RuleSet;
-pub use scanner::{Progress, Scanner};
+pub use scanner::{Progress, Scanner, Worker};
 pub use stop::Stop;

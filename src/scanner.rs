@@ -154,6 +154,12 @@ impl<'r> Scanner<'r> {
         self.job().file(name, input)
     }
 
+    /// What scans many inputs one after another on one thread, cheaper than
+    /// [`scan_bytes`](Self::scan_bytes) does each.
+    pub fn worker(&self) -> Worker<'_> {
+        Worker { job: self.job() }
+    }
+
     fn job(&self) -> Job<'_> {
         Job::new(&self.limits, self.rules, self.keep_evidence)
     }
@@ -168,6 +174,24 @@ impl<'r> Scanner<'r> {
             },
         };
         FileReport::new(path, artifact)
+    }
+}
+
+/// Scans on one thread, and keeps between files what is dear to make.
+pub struct Worker<'s> {
+    job: Job<'s>,
+}
+
+impl std::fmt::Debug for Worker<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").finish_non_exhaustive()
+    }
+}
+
+impl Worker<'_> {
+    /// Scans bytes as if they were a file called `name`.
+    pub fn scan_bytes(&mut self, name: &str, bytes: &[u8]) -> FileReport {
+        FileReport::new(name, self.job.file(name, bytes.into()))
     }
 }
 
