@@ -157,9 +157,13 @@ pub(super) fn zstd(mut feed: Feed, limits: &Limits) -> io::Result<Box<dyn Read>>
 
 /// One LZ4 frame.
 pub(super) fn lz4(mut feed: Feed, _limits: &Limits) -> io::Result<Box<dyn Read>> {
-    let flags = feed.fill_buf()?.get(4).copied().unwrap_or(0);
-    // FLG bit 2: a checksum of the content follows the end mark.
-    let behind = if flags & 0x04 == 0 { 0 } else { 4 };
+    let behind = match feed.fill_buf()? {
+        // The legacy frame has no end mark.
+        [0x02, ..] => None,
+        // FLG bit 2: a checksum of the content follows the end mark.
+        [_, _, _, _, flags, ..] if flags & 0x04 != 0 => Some(4),
+        _ => Some(0),
+    };
     Ok(Box::new(Lz4 { inner: lz4_flex::frame::FrameDecoder::new(feed), behind, done: false }))
 }
 
@@ -167,8 +171,8 @@ pub(super) fn lz4(mut feed: Feed, _limits: &Limits) -> io::Result<Box<dyn Read>>
 /// and takes the end of its input for the end of the frame.
 struct Lz4 {
     inner: lz4_flex::frame::FrameDecoder<Feed>,
-    /// Bytes of the frame behind its end mark.
-    behind: u64,
+    /// Bytes of the frame behind its end mark, when it has one.
+    behind: Option<u64>,
     done: bool,
 }
 
@@ -181,7 +185,9 @@ impl Read for Lz4 {
         if n == 0 && !buf.is_empty() {
             self.done = true;
             // The end mark is a block of length zero.
-            if self.inner.get_ref().consumed(self.behind.saturating_add(4))? != [0; 4] {
+            if let Some(behind) = self.behind
+                && self.inner.get_ref().consumed(behind.saturating_add(4))? != [0; 4]
+            {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }

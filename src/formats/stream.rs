@@ -105,6 +105,8 @@ struct Streams<'w> {
     position: Rc<Cell<u64>>,
     current: Option<Box<dyn Read>>,
     opened: u64,
+    /// Where the current stream began.
+    started: u64,
 }
 
 impl Streams<'_> {
@@ -127,9 +129,7 @@ impl Streams<'_> {
         }
         self.position.set(at);
         let opened = (self.wrapper.open)(Feed::new(&self.input, Rc::clone(&self.position)), self.limits)?;
-        if self.position.get() == ended && self.opened > 1 {
-            return Ok(None);
-        }
+        self.started = at;
         Ok(Some(opened))
     }
 }
@@ -148,6 +148,10 @@ impl Read for Streams<'_> {
             if n > 0 {
                 self.current = Some(stream);
                 return Ok(n);
+            }
+            // A stream takes at least its own mark, or there is no end to them.
+            if self.position.get() <= self.started && !buf.is_empty() {
+                return Ok(0);
             }
         }
     }
@@ -177,8 +181,15 @@ pub(super) fn after_zeros(input: &Input, offset: u64) -> Result<u64, Stop> {
 pub(super) fn unwrap(wrapper: &Wrapper, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     let position = Rc::new(Cell::new(0));
     let limits = cx.limits();
-    let mut streams =
-        Streams { wrapper, limits, input: input.clone(), position: Rc::clone(&position), current: None, opened: 0 };
+    let mut streams = Streams {
+        wrapper,
+        limits,
+        input: input.clone(),
+        position: Rc::clone(&position),
+        current: None,
+        opened: 0,
+        started: 0,
+    };
     let (content, stop) = cx.inflate(&mut streams, input.len(), 0);
     let name = inner_name(cx.name(), wrapper.extensions);
     if !content.is_empty() || stop.is_none() {
@@ -187,7 +198,7 @@ pub(super) fn unwrap(wrapper: &Wrapper, input: &Input, cx: &mut Cx<'_, '_>) -> R
     let end = position.get();
     if let Some(stop) = stop {
         bomb(&stop, cx);
-        return Err(at_offset(stop, end));
+        return Err(at_offset(stop, end, input.len()));
     }
     trailing(wrapper.format, input, end, cx)
 }
@@ -204,8 +215,11 @@ pub(super) fn bomb(stop: &Stop, cx: &mut Cx<'_, '_>) {
     }
 }
 
-fn at_offset(stop: Stop, at: u64) -> Stop {
+/// The stop with the offset that it happened at. A decoder that fails where the
+/// input ends was cut off, whatever it calls that.
+fn at_offset(stop: Stop, at: u64, len: u64) -> Stop {
     match stop {
+        Stop::Malformed { .. } if at >= len => Stop::Truncated { offset: len, needed: 1 },
         Stop::Malformed { what, .. } => Stop::Malformed { offset: at, what },
         Stop::Truncated { needed, .. } => Stop::Truncated { offset: at, needed },
         other => other,

@@ -66,7 +66,8 @@ fn array(input: &Input, offset: u64, cx: &mut Cx<'_, '_>) -> Result<Option<u64>,
     let mut cursor = Cursor::at(input, offset.saturating_add(to_u64(MAGIC.len())));
     let (major, minor) = (cursor.u8()?, cursor.u8()?);
     if !matches!((major, minor), (1..=3, 0)) {
-        field(cx, "npy-version", Span::new(offset, 8), format!("{major}.{minor}"));
+        rest(input, cursor.position(), cx)?;
+        return Err(Stop::unsupported(offset, format!("version {major}.{minor} of the .npy format")));
     }
     let length = if major == 1 { u64::from(cursor.u16_le()?) } else { u64::from(cursor.u32_le()?) };
     let start = cursor.position();

@@ -23,6 +23,8 @@ pub(super) struct Way {
     pub uncompressed_size: u64,
     encrypted: bool,
     aes: bool,
+    /// The LZMA stream says itself where it ends.
+    end_marker: bool,
     crc32: Option<u32>,
 }
 
@@ -44,6 +46,7 @@ pub(super) fn ways(survey: &Survey<'_>, record: &Record) -> Vec<Way> {
         uncompressed_size: fields.uncompressed_size,
         encrypted: fields.flags & (wire::FLAG_ENCRYPTED | wire::FLAG_STRONG_ENCRYPTION) != 0,
         aes: fields.aes,
+        end_marker: fields.flags & wire::FLAG_END_MARKER != 0,
         crc32,
     };
     let mut found: Vec<Way> =
@@ -169,7 +172,8 @@ fn decode(way: &Way, packed: &Input, offset: u64, cx: &mut Cx<'_, '_>) -> (Input
     }
     let position = Rc::new(Cell::new(0));
     let feed = Feed::new(packed, Rc::clone(&position));
-    match methods::open(way.method, feed, way.uncompressed_size, cx.limits()) {
+    let size = (!way.end_marker).then_some(way.uncompressed_size);
+    match methods::open(way.method, feed, size, cx.limits()) {
         Some(Ok(mut reader)) => {
             let (content, stop) = cx.inflate(&mut *reader, packed.len(), offset);
             (content, stop, position.get())

@@ -29,10 +29,11 @@ pub(super) fn decoder(method: u16) -> Option<Open> {
     })
 }
 
-/// Opens a member of `size` bytes when unpacked.
-pub(super) fn open(method: u16, feed: Feed, size: u64, limits: &Limits) -> Option<io::Result<Box<dyn Read>>> {
+/// Opens a member of `size` bytes when unpacked, or of as many as its end
+/// marker says.
+pub(super) fn open(method: u16, feed: Feed, size: Option<u64>, limits: &Limits) -> Option<io::Result<Box<dyn Read>>> {
     if method == LZMA {
-        return Some(codec::zip_lzma(feed, Some(size), limits));
+        return Some(codec::zip_lzma(feed, size, limits));
     }
     decoder(method).map(|open| open(feed, limits))
 }

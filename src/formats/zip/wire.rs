@@ -13,6 +13,8 @@ const ZIP64_LOCATOR: [u8; 4] = *b"PK\x06\x07";
 
 // General purpose bit flag (4.4.4).
 pub(super) const FLAG_ENCRYPTED: u16 = 1;
+/// For LZMA only; for deflate the bit is part of the level.
+pub(super) const FLAG_END_MARKER: u16 = 1 << 1;
 pub(super) const FLAG_DESCRIPTOR: u16 = 1 << 3;
 pub(super) const FLAG_PATCH: u16 = 1 << 5;
 pub(super) const FLAG_STRONG_ENCRYPTION: u16 = 1 << 6;
