@@ -76,11 +76,12 @@ kinds! {
     PythonCall = "python.call", "A call in Python code. Value: canonical callable. Attributes: `scope`, `call`, `arg.N`, `constant` (`true` when every argument is a literal).";
     PythonAnomaly = "python.anomaly", "A construct in Python code that hides what it does. Value: which. Attributes: `scope`, `detail`.";
     CodeObject = "code.object", "A compiled Python code object. Value: its name. Attributes: `names`, `version`.";
-    ContainerMember = "container.member-name", "A member whose name is unusual. Value: which way (`absolute`, `parent`, `drive`, `control`, `bidi`, `duplicate`, `case-collision`, `nul`, `backslash`). Attributes: `name`.";
-    ContainerLink = "container.link", "A symbolic or hard link in an archive. Value: `inside`, `outside` or `absolute`. Attributes: `name`, `target`.";
+    ContainerMember = "container.member-name", "A member whose name is unusual. Value: which way (`absolute`, `parent`, `inner-parent`, `drive`, `control`, `bidi`, `duplicate`, `duplicate-equal`, `case-collision`, `nul`, `backslash`, `empty`, `long`). Attributes: `name`.";
+    ContainerLink = "container.link", "A symbolic or hard link in an archive. Value: `inside`, `outside`, `absolute`, or `through` (a member would be written through an earlier link). Attributes: `name`, `target`.";
     ContainerSpecial = "container.special-file", "A device, FIFO or set-uid member. Value: which. Attributes: `name`.";
     ContainerMismatch = "container.mismatch", "Two records of an archive disagree about one member. Value: which field. Attributes: `name`, `central`, `local`.";
-    ContainerAnomaly = "container.anomaly", "A structure that archive writers do not produce. Value: which. Attributes: `detail`.";
+    ContainerLayout = "container.layout", "What an archive's members make it. Value: `torch`, `torchscript`, `torch-package`, `torch-export`. Attributes: `root` (the folder).";
+    ContainerAnomaly = "container.anomaly", "A structure that archive writers do not produce. Value: which. Attributes: `detail`, `name`.";
     BytesUnexplained = "bytes.unexplained", "Bytes that belong to no part of the format. Value: `before`, `between` or `after`. Attributes: `length`, `of` (format).";
     EmbeddedExecutable = "embedded.executable", "An executable in the content. Value: `elf`, `pe`, `ape` (runs on every system), `mach-o`, `wasm`, `java-class`, `dex`, `cubin` (GPU code in an ELF). Attributes: `machine`, `whole` (`true` when the content begins with it), `extension` (of the name of such content), `member` (`true` inside a container), `count`.";
     EmbeddedArchive = "embedded.archive", "An archive where none belongs. Value: format.";

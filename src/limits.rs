@@ -89,6 +89,9 @@ limits! {
     /// Decompressed bytes held in memory; more goes to an unlinked temporary
     /// file. One per thread, so it bounds memory together with the threads.
     memory_bytes: 16 << 20, "bytes";
+    /// Window or dictionary that a compressed stream may ask for. `xz -9` and
+    /// 7-Zip's `ultra` ask for 64 MiB, `zstd --long` for 128 MiB.
+    dictionary_bytes: 128 << 20, "bytes";
     /// Size of a header, table or document that a parser holds in memory at
     /// once. safetensors refuses headers above 100,000,000 bytes.
     header_bytes: 100_000_000, "bytes";

@@ -21,11 +21,28 @@ use crate::engine::Cx;
 use crate::input::Input;
 use crate::stop::Stop;
 
+pub mod bzip2;
+mod codec;
 pub mod gguf;
+pub mod gzip;
 pub mod hdf5;
+pub mod lz4;
+pub mod lzma;
 pub mod marshal;
+mod members;
+pub mod numpy;
 pub mod pickle;
+pub mod rar;
 pub mod safetensors;
+pub mod sevenz;
+mod stream;
+pub mod tar;
+pub mod torchscript;
+pub mod xz;
+pub mod zfile;
+pub mod zip;
+pub mod zlib;
+pub mod zstd;
 
 /// How sure a format is that an artifact is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,6 +128,20 @@ pub const ALL: &[&dyn Format] = &[
     &gguf::Ggml,
     &hdf5::Hdf5,
     &marshal::Marshal,
+    &zip::Zip,
+    &tar::Tar,
+    &gzip::Gzip,
+    &bzip2::Bzip2,
+    &xz::Xz,
+    &lzma::Lzma,
+    &zstd::Zstd,
+    &lz4::Lz4,
+    &zlib::Zlib,
+    &zfile::Zfile,
+    &sevenz::SevenZ,
+    &rar::Rar,
+    &numpy::Numpy,
+    &torchscript::TorchScript,
 ];
 
 /// The format called `name`.
