@@ -24,8 +24,12 @@ use crate::stop::Stop;
 pub mod gguf;
 pub mod hdf5;
 pub mod marshal;
+pub mod onnx;
 pub mod pickle;
+mod protobuf;
+mod reference;
 pub mod safetensors;
+pub mod tensorflow;
 
 /// How sure a format is that an artifact is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,6 +113,9 @@ pub const ALL: &[&dyn Format] = &[
     &safetensors::Safetensors,
     &gguf::Gguf,
     &gguf::Ggml,
+    &onnx::Onnx,
+    &tensorflow::TensorFlow,
+    &tensorflow::Checkpoint,
     &hdf5::Hdf5,
     &marshal::Marshal,
 ];
