@@ -43,6 +43,10 @@ pub mod zfile;
 pub mod zip;
 pub mod zlib;
 pub mod zstd;
+pub mod onnx;
+mod protobuf;
+mod reference;
+pub mod tensorflow;
 
 /// How sure a format is that an artifact is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -126,6 +130,9 @@ pub const ALL: &[&dyn Format] = &[
     &safetensors::Safetensors,
     &gguf::Gguf,
     &gguf::Ggml,
+    &onnx::Onnx,
+    &tensorflow::TensorFlow,
+    &tensorflow::Checkpoint,
     &hdf5::Hdf5,
     &marshal::Marshal,
     &zip::Zip,

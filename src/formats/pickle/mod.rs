@@ -27,7 +27,7 @@ use crate::input::{Input, to_u64};
 use crate::stop::Stop;
 
 pub use listing::disassemble;
-pub(crate) use opcodes::{DRY_RUN_OPCODES, dry_run};
+pub(crate) use opcodes::{dry_run, dry_run_of};
 
 use machine::Machine;
 use memo::Memo;
