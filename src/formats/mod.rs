@@ -21,11 +21,28 @@ use crate::engine::Cx;
 use crate::input::Input;
 use crate::stop::Stop;
 
+pub mod empty;
+pub mod executable;
 pub mod gguf;
 pub mod hdf5;
+pub mod java;
+pub mod jinja;
+pub mod json;
+pub mod lfs;
+pub mod markup;
 pub mod marshal;
+pub mod media;
+pub mod notebook;
+pub mod other;
 pub mod pickle;
+pub mod pyc;
+pub mod python;
+pub mod requirements;
 pub mod safetensors;
+pub mod script;
+pub mod text;
+pub mod xml;
+pub mod yaml;
 
 /// How sure a format is that an artifact is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,6 +128,23 @@ pub const ALL: &[&dyn Format] = &[
     &gguf::Ggml,
     &hdf5::Hdf5,
     &marshal::Marshal,
+    &executable::Executable,
+    &java::Java,
+    &pyc::Pyc,
+    &media::Media,
+    &other::Other,
+    &lfs::Lfs,
+    &empty::Empty,
+    &notebook::Notebook,
+    &json::Json,
+    &jinja::Jinja,
+    &python::Python,
+    &script::Script,
+    &yaml::Yaml,
+    &requirements::Requirements,
+    &markup::Markup,
+    &xml::Xml,
+    &text::Text,
 ];
 
 /// The format called `name`.
