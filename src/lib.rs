@@ -21,6 +21,7 @@ pub mod rules;
 mod scanner;
 pub mod source;
 mod stop;
+mod text;
 
 pub use engine::Cx;
 pub use limits::{Limits, UnknownLimit};

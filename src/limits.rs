@@ -98,6 +98,10 @@ limits! {
     /// Length of one name or string that is kept as evidence; longer ones are
     /// shortened for the report, but examined whole.
     string_bytes: 1 << 20, "bytes";
+    /// Size of one source text (Python, a template, YAML) that is parsed as a
+    /// tree: a tree takes some fifty times the memory of its text, and the
+    /// longest honest modules have 3 MB.
+    source_bytes: 4 << 20, "bytes";
     /// How deep one document (JSON, protobuf, ...) may nest. Python's own
     /// JSON reader gives up near 1,000, protobuf at 100.
     nesting: 1_000, "levels";

@@ -140,6 +140,7 @@ impl<'e> Job<'e> {
         if within.is_none() {
             self.sweep(&input, depth, &mut artifact);
         }
+        super::promise::compare(&mut artifact);
         self.rules.judge(&mut artifact);
         if !self.keep_evidence {
             artifact.evidence = Vec::new();

@@ -23,6 +23,8 @@ use crate::stop::Stop;
 
 pub mod bzip2;
 mod codec;
+pub mod empty;
+pub mod executable;
 pub mod gguf;
 pub mod gzip;
 pub mod hdf5;
@@ -47,6 +49,21 @@ pub mod onnx;
 mod protobuf;
 mod reference;
 pub mod tensorflow;
+pub mod java;
+pub mod jinja;
+pub mod json;
+pub mod lfs;
+pub mod markup;
+pub mod media;
+pub mod notebook;
+pub mod other;
+pub mod pyc;
+pub mod python;
+pub mod requirements;
+pub mod script;
+pub mod text;
+pub mod xml;
+pub mod yaml;
 
 /// How sure a format is that an artifact is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -149,6 +166,23 @@ pub const ALL: &[&dyn Format] = &[
     &rar::Rar,
     &numpy::Numpy,
     &torchscript::TorchScript,
+    &executable::Executable,
+    &java::Java,
+    &pyc::Pyc,
+    &media::Media,
+    &other::Other,
+    &lfs::Lfs,
+    &empty::Empty,
+    &notebook::Notebook,
+    &json::Json,
+    &jinja::Jinja,
+    &python::Python,
+    &script::Script,
+    &yaml::Yaml,
+    &requirements::Requirements,
+    &markup::Markup,
+    &xml::Xml,
+    &text::Text,
 ];
 
 /// The format called `name`.
