@@ -23,6 +23,7 @@ use crate::stop::Stop;
 
 pub mod gguf;
 pub mod hdf5;
+pub mod keras_config;
 pub mod marshal;
 pub mod pickle;
 pub mod safetensors;
@@ -104,12 +105,13 @@ pub trait Format: Sync {
 
 /// Every format, in the order in which reports name them. One line each.
 pub const ALL: &[&dyn Format] = &[
-    &dyn Format] = &[&pickle::Pickle,
-    &marshal::Marshal,
-    &hdf5::Hdf5,
+    &pickle::Pickle,
     &safetensors::Safetensors,
     &gguf::Gguf,
     &gguf::Ggml,
+    &marshal::Marshal,
+    &hdf5::Hdf5,
+    &keras_config::KerasConfig,
 ];
 
 /// The format called `name`.
