@@ -26,7 +26,9 @@ pub mod hdf5;
 pub mod keras_config;
 pub mod marshal;
 pub mod pickle;
+pub mod rds;
 pub mod safetensors;
+pub mod skops;
 
 /// How sure a format is that an artifact is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,6 +114,8 @@ pub const ALL: &[&dyn Format] = &[
     &marshal::Marshal,
     &hdf5::Hdf5,
     &keras_config::KerasConfig,
+    &skops::Skops,
+    &rds::Rds,
 ];
 
 /// The format called `name`.
