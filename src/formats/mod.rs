@@ -30,6 +30,7 @@ pub mod gzip;
 pub mod hdf5;
 pub mod lz4;
 pub mod lzma;
+pub mod keras_config;
 pub mod marshal;
 mod members;
 pub mod numpy;
@@ -64,6 +65,8 @@ pub mod script;
 pub mod text;
 pub mod xml;
 pub mod yaml;
+pub mod rds;
+pub mod skops;
 
 /// How sure a format is that an artifact is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -183,6 +186,9 @@ pub const ALL: &[&dyn Format] = &[
     &markup::Markup,
     &xml::Xml,
     &text::Text,
+    &keras_config::KerasConfig,
+    &skops::Skops,
+    &rds::Rds,
 ];
 
 /// The format called `name`.

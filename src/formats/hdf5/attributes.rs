@@ -20,8 +20,8 @@ const ELEMENTS: u64 = 65_536;
 pub(super) struct Datatype {
     pub class: u8,
     pub size: u64,
-    /// Variable-length: a string, and not a sequence.
-    pub text: bool,
+    /// Integers and floats: the most significant byte comes first.
+    pub big_endian: bool,
 }
 
 impl Datatype {
@@ -30,7 +30,7 @@ impl Datatype {
         let bits = fields.u8()?;
         fields.skip(2)?;
         let size = u64::from(fields.u32()?);
-        Ok(Self { class, size, text: class == 9 && bits & 0xf == 1 })
+        Ok(Self { class, size, big_endian: class < 2 && bits & 1 == 1 })
     }
 
     /// Whether elements are bytes or text rather than numbers: one-byte
@@ -39,13 +39,34 @@ impl Datatype {
         matches!(self.class, 3 | 5) || (matches!(self.class, 0 | 4 | 8) && self.size == 1)
     }
 
+    /// The value of one wider number, when it is a byte's.
+    pub(super) fn narrow(self, element: &[u8]) -> Option<u8> {
+        let mut bytes = element.to_vec();
+        if self.big_endian {
+            bytes.reverse();
+        }
+        match (self.class, self.size) {
+            (0, 2 | 4 | 8) => {
+                let (low, rest) = bytes.split_first()?;
+                rest.iter().all(|byte| *byte == 0).then_some(*low)
+            }
+            (1, 4) => byte_of(f64::from(f32::from_le_bytes(bytes.try_into().ok()?))),
+            (1, 8) => byte_of(f64::from_le_bytes(bytes.try_into().ok()?)),
+            _ => None,
+        }
+    }
+
     /// Whether the elements stand in the global heap.
     pub(super) fn is_variable(self) -> bool {
         self.class == 9
     }
 }
 
-/// Number of elements of a dataspace; `None` when it is not simple to tell.
+fn byte_of(number: f64) -> Option<u8> {
+    (0..=u8::MAX).find(|byte| f64::from(*byte).to_bits() == number.to_bits())
+}
+
+/// The extent of a dataspace in each dimension.
 pub(super) fn dataspace(fields: &mut Fields<'_>) -> Result<Vec<u64>, Stop> {
     let version = fields.u8()?;
     let rank = fields.u8()?;

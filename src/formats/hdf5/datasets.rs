@@ -105,7 +105,13 @@ pub(super) fn dataset(file: &File, name: &str, messages: &[Message], cx: &mut Cx
             if datatype.is_variable() {
                 return heaps(file, name, cx);
             }
-            if datatype.is_bytes() { unpacked(file, name, datatype, &chunks, &filters, cx) } else { Ok(()) }
+            // Weights are not unpacked; a dataset small enough to be a payload is.
+            let small = declared <= cx.limits().memory_bytes && datatype.class == 0;
+            if datatype.is_bytes() || (small && filters.iter().all(|(id, _)| matches!(id, 1 | 3))) {
+                unpacked(file, name, datatype, &chunks, &filters, cx)
+            } else {
+                Ok(())
+            }
         }
         Layout::Indexed { kind, address, size } => {
             // Without walking the index, no more can be stored than the file holds.
@@ -397,11 +403,32 @@ fn content(name: &str, datatype: Datatype, held: Input, file: &File, cx: &mut Cx
         return heaps(file, name, cx);
     }
     if !datatype.is_bytes() {
-        return Ok(());
+        return narrowed(name, datatype, &held, cx);
     }
     let head = held.bytes(0, held.len().min(16), 16)?;
     if super::looks_loaded(&head) || (matches!(datatype.class, 3 | 5) && head.starts_with(b"{")) {
         return cx.data(name, held);
+    }
+    Ok(())
+}
+
+/// Bytes that were stored as wider numbers, one each: `np.array(list(data))`.
+fn narrowed(name: &str, datatype: Datatype, held: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+    let size = to_usize(datatype.size);
+    let bound = cx.limits().memory_bytes;
+    if !matches!(size, 2 | 4 | 8) || held.len() > bound {
+        return Ok(());
+    }
+    let head = held.prefix(64).all(64)?;
+    let first: Option<Vec<u8>> = head.chunks_exact(size).map(|element| datatype.narrow(element)).collect();
+    // Zeros and small whole numbers are ordinary; the start of a payload is not.
+    if first.is_some_and(|first| super::looks_loaded(&first)) {
+        let bytes = held.all(bound)?;
+        cx.charge(to_u64(bytes.len()) / 64, 0)?;
+        let narrow: Option<Vec<u8>> = bytes.chunks_exact(size).map(|element| datatype.narrow(element)).collect();
+        if let Some(narrow) = narrow {
+            return cx.data(&format!("{name} (one byte in each number)"), Input::from(narrow));
+        }
     }
     Ok(())
 }

@@ -174,7 +174,7 @@ fn looks_loaded(bytes: &[u8]) -> bool {
 
 /// Where a path leads: `inside` the file's folder, `parent`, `absolute`,
 /// `drive` or `url`.
-fn reach(path: &str) -> &'static str {
+pub(crate) fn reach(path: &str) -> &'static str {
     let bytes = path.as_bytes();
     if path.contains("://") {
         "url"
