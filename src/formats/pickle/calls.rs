@@ -381,7 +381,11 @@ impl Machine<'_> {
                 cx.push(Evidence::new(Fact::PicklePersistent, shown, self.span_here()));
             }
         }
-        let value = self.arena.add(Node::Persistent(id));
+        // PyTorch answers ("module", class, file, source) with the class.
+        let value = match (tag.as_deref(), items.get(1)) {
+            (Some("module"), Some(class)) => *class,
+            _ => self.arena.add(Node::Persistent(id)),
+        };
         self.stack.push(value);
     }
 }

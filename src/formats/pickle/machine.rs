@@ -492,6 +492,11 @@ impl<'i> Machine<'i> {
         self.top(cx)
     }
 
+    /// Forgets the frame: its length does not count what others wrote into it.
+    pub(super) fn leave_frame(&mut self) {
+        self.frame_end = 0;
+    }
+
     /// Replaces the top of the stack.
     pub(super) fn replace_top(&mut self, value: Value) {
         if let Some(top) = self.stack.last_mut() {
