@@ -21,15 +21,23 @@ use crate::engine::Cx;
 use crate::input::Input;
 use crate::stop::Stop;
 
+pub mod coreml;
+pub mod engines;
+pub mod executorch;
+mod flatbuffers;
 pub mod gguf;
 pub mod hdf5;
 pub mod marshal;
 pub mod onnx;
+pub mod ort;
+pub mod paddle;
 pub mod pickle;
 mod protobuf;
 mod reference;
 pub mod safetensors;
+pub mod shards;
 pub mod tensorflow;
+pub mod tflite;
 
 /// How sure a format is that an artifact is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -116,6 +124,17 @@ pub const ALL: &[&dyn Format] = &[
     &onnx::Onnx,
     &tensorflow::TensorFlow,
     &tensorflow::Checkpoint,
+    &tflite::TfLite,
+    &ort::Ort,
+    &executorch::ExecuTorch,
+    &coreml::CoreMl,
+    &coreml::MilBlob,
+    &paddle::Paddle,
+    &shards::Shards,
+    &engines::TensorRt,
+    &engines::Rknn,
+    &engines::Mxnet,
+    &engines::Ncnn,
     &hdf5::Hdf5,
     &marshal::Marshal,
 ];
