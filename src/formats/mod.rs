@@ -25,6 +25,10 @@ pub mod bzip2;
 mod codec;
 pub mod empty;
 pub mod executable;
+pub mod coreml;
+pub mod engines;
+pub mod executorch;
+mod flatbuffers;
 pub mod gguf;
 pub mod gzip;
 pub mod hdf5;
@@ -43,6 +47,8 @@ pub mod notebook;
 pub mod numpy;
 pub mod onnx;
 pub mod other;
+pub mod ort;
+pub mod paddle;
 pub mod pickle;
 mod protobuf;
 pub mod pyc;
@@ -67,6 +73,8 @@ pub mod zfile;
 pub mod zip;
 pub mod zlib;
 pub mod zstd;
+pub mod shards;
+pub mod tflite;
 
 /// How sure a format is that an artifact is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -153,6 +161,17 @@ pub const ALL: &[&dyn Format] = &[
     &onnx::Onnx,
     &tensorflow::TensorFlow,
     &tensorflow::Checkpoint,
+    &tflite::TfLite,
+    &ort::Ort,
+    &executorch::ExecuTorch,
+    &coreml::CoreMl,
+    &coreml::MilBlob,
+    &paddle::Paddle,
+    &shards::Shards,
+    &engines::TensorRt,
+    &engines::Rknn,
+    &engines::Mxnet,
+    &engines::Ncnn,
     &hdf5::Hdf5,
     &marshal::Marshal,
     &zip::Zip,

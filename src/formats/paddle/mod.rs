@@ -1,0 +1,85 @@
+//! PaddlePaddle programs: `ProgramDesc`, a protobuf message of blocks of
+//! operators. Parameters beside it are raw or pickles, read as such.
+
+use std::collections::BTreeMap;
+
+use crate::engine::Cx;
+use crate::evidence::{Evidence, Kind, Span};
+use crate::formats::protobuf::{Message, Shape, Value, Walker};
+use crate::formats::{About, Format, Head, Match};
+use crate::input::Input;
+use crate::stop::Stop;
+
+/// The PaddlePaddle reader.
+pub struct Paddle;
+
+impl Format for Paddle {
+    fn name(&self) -> &'static str {
+        "paddle"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "PaddlePaddle programs, as paddle/fluid/framework/framework.proto defines them",
+            extensions: &[".pdmodel"],
+            reads: "operators of all blocks",
+            leaves_out: "variables and attributes",
+        }
+    }
+
+    fn recognise(&self, head: &Head<'_>) -> Match {
+        let named = head.is_named(&[".pdmodel", "__model__"]);
+        let block = Shape::of(head.first, head.len).filter(|shape| shape.only(&[1, 4, 5])).and_then(|shape| {
+            let Some(Value::Bytes(bytes)) = shape.first(1) else { return None };
+            Shape::of(shape.bytes(1, head.first)?, bytes.len)
+        });
+        // `idx` and `parent_idx`, which is -1 for the first block.
+        let fits = block.is_some_and(|block| {
+            block.number(1) == Some(0) && block.number(2).is_some() && block.only(&[1, 2, 3, 4, 5])
+        });
+        match (fits, named) {
+            (true, true) => Match::Magic,
+            (true, false) => Match::Likely,
+            (false, true) => Match::Name,
+            (false, false) => Match::No,
+        }
+    }
+
+    fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+        let mut walker = Walker::new(input);
+        let mut program = walker.whole();
+        let mut uses: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+        while let Some(field) = walker.next(&mut program)? {
+            if let (1, Value::Bytes(block)) = (field.number, field.value) {
+                operators(&mut walker, block.message(), &mut uses, cx)?;
+            }
+        }
+        for (name, (count, at)) in uses {
+            let evidence = Evidence::new(Kind::OperatorUse, format!("paddle::{name}"), Span::at(at));
+            cx.push(evidence.with("count", count.to_string()));
+        }
+        Ok(())
+    }
+}
+
+/// `BlockDesc.ops`
+fn operators(
+    walker: &mut Walker<'_>,
+    mut block: Message,
+    uses: &mut BTreeMap<String, (u64, u64)>,
+    cx: &mut Cx<'_, '_>,
+) -> Result<(), Stop> {
+    while let Some(field) = walker.next(&mut block)? {
+        cx.charge(1, field.at)?;
+        let (4, Value::Bytes(op)) = (field.number, field.value) else { continue };
+        let mut op = op.message();
+        while let Some(inner) = walker.next(&mut op)? {
+            if let (3, Value::Bytes(text)) = (inner.number, inner.value) {
+                let name = walker.text(text, 256)?;
+                let used = uses.entry(name).or_insert((0, field.at));
+                used.0 = used.0.saturating_add(1);
+            }
+        }
+    }
+    Ok(())
+}
