@@ -21,14 +21,23 @@ use crate::engine::Cx;
 use crate::input::Input;
 use crate::stop::Stop;
 
+pub mod bson;
+pub mod catboost;
 pub mod gguf;
 pub mod hdf5;
 pub mod keras_config;
+pub mod lightgbm;
 pub mod marshal;
+pub mod msgpack;
+pub mod mxnet;
+pub mod paddle;
 pub mod pickle;
 pub mod rds;
 pub mod safetensors;
 pub mod skops;
+pub mod torch7;
+pub mod torchserve;
+pub mod xgboost;
 
 /// How sure a format is that an artifact is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -116,6 +125,15 @@ pub const ALL: &[&dyn Format] = &[
     &keras_config::KerasConfig,
     &skops::Skops,
     &rds::Rds,
+    &xgboost::Xgboost,
+    &lightgbm::Lightgbm,
+    &catboost::Catboost,
+    &torchserve::Manifest,
+    &msgpack::Msgpack,
+    &paddle::Paddle,
+    &mxnet::Mxnet,
+    &torch7::Torch7,
+    &bson::Bson,
 ];
 
 /// The format called `name`.
