@@ -88,7 +88,7 @@ fn key(bytes: &[u8]) -> Option<&[u8]> {
 /// Reads one value; the number of values in it when it is a container.
 fn value(cursor: &mut Cursor<'_>, cx: &mut Cx<'_, '_>) -> Result<Option<u64>, Stop> {
     let offset = cursor.position();
-    let mut size = |cursor: &mut Cursor<'_>, width: u8| match width {
+    let size = |cursor: &mut Cursor<'_>, width: u8| match width {
         1 => cursor.u8().map(u64::from),
         2 => cursor.u16_be().map(u64::from),
         _ => cursor.u32_be().map(u64::from),
