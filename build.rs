@@ -11,13 +11,19 @@ use std::path::{Path, PathBuf};
 #[path = "src/rules/declaration.rs"]
 mod declaration;
 
-use declaration::{NameSet, Rule, SetKind};
+#[allow(dead_code, reason = "some fields are for the reader of a set")]
+#[path = "src/rules/name_set.rs"]
+mod name_set;
+
+use declaration::Rule;
+use name_set::{NameSet, SetKind};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> Outcome<()> {
     println!("cargo::rerun-if-changed=rules");
     println!("cargo::rerun-if-changed=src/rules/declaration.rs");
+    println!("cargo::rerun-if-changed=src/rules/name_set.rs");
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     let files = files_below(Path::new("rules"))?;
     fs::write(out.join("rules.json"), rules(&files)?)?;

@@ -21,10 +21,11 @@ pub mod rules;
 mod scanner;
 pub mod source;
 mod stop;
+mod text;
 
 pub use engine::Cx;
 pub use limits::{Limits, UnknownLimit};
 pub use report::Report;
 pub use rules::RuleSet;
-pub use scanner::{Progress, Scanner};
+pub use scanner::{Progress, Scanner, Worker};
 pub use stop::Stop;

@@ -89,12 +89,19 @@ limits! {
     /// Decompressed bytes held in memory; more goes to an unlinked temporary
     /// file. One per thread, so it bounds memory together with the threads.
     memory_bytes: 16 << 20, "bytes";
+    /// Window or dictionary that a compressed stream may ask for. `xz -9` and
+    /// 7-Zip's `ultra` ask for 64 MiB, `zstd --long` for 128 MiB.
+    dictionary_bytes: 128 << 20, "bytes";
     /// Size of a header, table or document that a parser holds in memory at
     /// once. safetensors refuses headers above 100,000,000 bytes.
     header_bytes: 100_000_000, "bytes";
     /// Length of one name or string that is kept as evidence; longer ones are
     /// shortened for the report, but examined whole.
     string_bytes: 1 << 20, "bytes";
+    /// Size of one source text (Python, a template, YAML) that is parsed as a
+    /// tree: a tree takes some fifty times the memory of its text, and the
+    /// longest honest modules have 3 MB.
+    source_bytes: 4 << 20, "bytes";
     /// How deep one document (JSON, protobuf, ...) may nest. Python's own
     /// JSON reader gives up near 1,000, protobuf at 100.
     nesting: 1_000, "levels";

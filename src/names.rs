@@ -56,6 +56,10 @@ pub(crate) fn resolve(module: &str, qualname: &str) -> PyName {
     let parts: Vec<&str> = qualname.split('.').collect();
     let last = parts.len().saturating_sub(1);
     for (index, part) in parts.iter().enumerate().take(last).rev() {
+        // `datetime.datetime` is the class in the module of the same name.
+        if index == 0 && module.rsplit('.').next() == Some(part) {
+            continue;
+        }
         let target = lookup(tables::ATTRIBUTES, part).or_else(|| is_module_name(part).then_some(*part));
         if let Some(target) = target {
             let tail = parts.get(index.saturating_add(1)..).unwrap_or_default().join(".");

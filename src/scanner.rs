@@ -1,5 +1,6 @@
 //! [`Scanner`]: many files, in parallel, into one report.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::artifact::{Artifact, Gap, GapReason};
 use crate::engine::Job;
-use crate::input::Input;
+use crate::input::{Input, to_usize};
 use crate::limits::Limits;
 use crate::report::{FileReport, Report};
 use crate::rules::RuleSet;
@@ -31,7 +32,11 @@ pub struct Scanner<'r> {
     limits: Limits,
     walk: Walk,
     keep_evidence: bool,
+    threads: usize,
 }
+
+/// Stack of a scanning thread: nested members recurse, up to the depth limit.
+const STACK_BYTES: usize = 16 << 20;
 
 /// Told about the scan as it goes, from any thread.
 pub trait Progress: Sync {
@@ -50,7 +55,7 @@ impl Progress for () {
 impl<'r> Scanner<'r> {
     /// A scanner with default limits.
     pub fn new(rules: &'r RuleSet) -> Self {
-        Self { rules, limits: Limits::default(), walk: Walk::default(), keep_evidence: false }
+        Self { rules, limits: Limits::default(), walk: Walk::default(), keep_evidence: false, threads: 0 }
     }
 
     /// The same with other limits.
@@ -64,6 +69,13 @@ impl<'r> Scanner<'r> {
     #[must_use]
     pub fn with_walk(mut self, walk: Walk) -> Self {
         self.walk = walk;
+        self
+    }
+
+    /// The same with this many threads; 0 is one per core.
+    #[must_use]
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
         self
     }
 
@@ -82,23 +94,53 @@ impl<'r> Scanner<'r> {
             u64::try_from(found.len()).unwrap_or(u64::MAX),
             found.iter().map(|found| found.size).fold(0, u64::saturating_add),
         );
-        let files = found
-            .into_par_iter()
-            .map_init(
+        let scan = || {
+            let each = found.into_par_iter().map_init(
                 || self.job(),
                 |job, found| {
                     let report = Self::scan_found(job, &found);
                     progress.done(&report);
                     report
                 },
-            )
-            .collect();
+            );
+            each.collect()
+        };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads).stack_size(STACK_BYTES).build();
+        let files = match pool {
+            Ok(pool) => pool.install(scan),
+            // No threads to be had: the caller's own does it.
+            Err(_) => scan(),
+        };
         Report::new(self.rules, files)
     }
 
     /// Scans bytes as if they were a file called `name`.
     pub fn scan_bytes(&self, name: &str, bytes: &[u8]) -> FileReport {
         self.scan_input(name, bytes.into())
+    }
+
+    /// Scans what `reader` delivers as if it were a file called `name`. Up to
+    /// the memory limit it is held in memory, beyond in an unlinked temporary
+    /// file.
+    ///
+    /// # Errors
+    /// When the temporary file can't be written. When reading fails, what came
+    /// before is scanned and the failure is a gap.
+    pub fn scan_reader(&self, name: &str, reader: &mut dyn io::Read) -> io::Result<FileReport> {
+        let mut spool = tempfile::SpooledTempFile::new(to_usize(self.limits.memory_bytes));
+        let copied = io::copy(reader, &mut spool);
+        let input = match spool.into_inner() {
+            tempfile::SpooledData::InMemory(memory) => memory.into_inner().into(),
+            tempfile::SpooledData::OnDisk(file) => {
+                let len = file.metadata()?.len();
+                Input::positioned(Arc::new(file), len)
+            }
+        };
+        let mut artifact = self.job().file(name, input);
+        if let Err(error) = copied {
+            artifact.gaps.push(Gap::new(GapReason::Unreadable, error.to_string()));
+        }
+        Ok(FileReport::new(name, artifact))
     }
 
     /// Scans any input as if it were a file called `name`.
@@ -110,6 +152,12 @@ impl<'r> Scanner<'r> {
     /// [`keeping_evidence`](Self::keeping_evidence), evidence stays in it.
     pub fn examine(&self, name: &str, input: Input) -> Artifact {
         self.job().file(name, input)
+    }
+
+    /// What scans many inputs one after another on one thread, cheaper than
+    /// [`scan_bytes`](Self::scan_bytes) does each.
+    pub fn worker(&self) -> Worker<'_> {
+        Worker { job: self.job() }
     }
 
     fn job(&self) -> Job<'_> {
@@ -126,6 +174,24 @@ impl<'r> Scanner<'r> {
             },
         };
         FileReport::new(path, artifact)
+    }
+}
+
+/// Scans on one thread, and keeps between files what is dear to make.
+pub struct Worker<'s> {
+    job: Job<'s>,
+}
+
+impl std::fmt::Debug for Worker<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").finish_non_exhaustive()
+    }
+}
+
+impl Worker<'_> {
+    /// Scans bytes as if they were a file called `name`.
+    pub fn scan_bytes(&mut self, name: &str, bytes: &[u8]) -> FileReport {
+        FileReport::new(name, self.job.file(name, bytes.into()))
     }
 }
 

@@ -1,6 +1,9 @@
 //! One file per subcommand. With `main.rs`, the only code that prints.
 
+mod inspect;
+mod rules;
 mod scan;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -9,28 +12,46 @@ use clap::{Parser, Subcommand};
 /// Tells whether a machine-learning model file is safe to load, before
 /// anything loads it.
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(version, arg_required_else_help = true, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  weighin scan model.pt                  is this file safe to load?
+  weighin scan -v ~/models               everything below a directory, clean files too
+  weighin scan --format json . > r.json  the same for programs
+  weighin inspect model.pkl              what a pickle does, as readable Python
+  weighin rules explain PKL002           what a finding means
+
+Exit codes: 0 clean and complete; 1 findings; 2 usage or internal error;
+3 something was not fully examined, or there was nothing to scan.";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Scan files and directory trees.
     Scan(scan::Args),
+    /// Show what a file contains, without judging it.
+    Inspect(inspect::Args),
+    /// List and explain the rules.
+    #[command(subcommand)]
+    Rules(rules::Command),
 }
 
 /// Runs the command line.
-pub fn run() -> ExitCode {
-    let cli = Cli::parse();
-    let outcome = match cli.command {
+pub(crate) fn run() -> ExitCode {
+    let outcome = match Cli::parse().command {
         Command::Scan(args) => scan::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Rules(command) => rules::run(&command),
     };
     match outcome {
         Ok(code) => ExitCode::from(code.code()),
+        Err(error) if terminal::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("weighin: {error:#}");
+            terminal::complain(&format!("weighin: {error:#}"));
             ExitCode::from(weighin::report::ExitCode::Failure.code())
         }
     }

@@ -140,6 +140,7 @@ impl<'e> Job<'e> {
         if within.is_none() {
             self.sweep(&input, depth, &mut artifact);
         }
+        super::promise::compare(&mut artifact);
         self.rules.judge(&mut artifact);
         if !self.keep_evidence {
             artifact.evidence = Vec::new();
@@ -210,7 +211,9 @@ impl<'e> Job<'e> {
     /// no format expects them are examined like any member.
     fn sweep(&mut self, input: &Input, depth: u64, artifact: &mut Artifact) {
         let formats = artifact.formats.clone();
-        let swept = catch_unwind(AssertUnwindSafe(|| sweep::sweep(input, &formats, &mut self.yara, self.limits)));
+        let swept = catch_unwind(AssertUnwindSafe(|| {
+            sweep::sweep(input, &formats, &mut self.yara, self.limits, self.deadline)
+        }));
         match swept {
             Ok(swept) => {
                 let pickles = swept.pickles();

@@ -8,6 +8,7 @@ mod cx;
 mod examine;
 mod executables;
 mod place;
+mod promise;
 mod recognise;
 mod signatures;
 mod sweep;

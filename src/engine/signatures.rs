@@ -10,7 +10,7 @@ use aho_corasick::{AhoCorasick, MatchKind, Span as Range, packed};
 use crate::artifact::Gap;
 use crate::engine::executables;
 use crate::evidence::{Evidence, Kind, Span};
-use crate::formats::pickle::dry_run;
+use crate::formats::pickle::{dry_run, dry_run_of};
 use crate::input::{Input, to_u64, to_usize};
 use crate::limits::Limits;
 use crate::stop::Stop;
@@ -35,6 +35,10 @@ const PICKLES: [&[u8]; 4] = [b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"]
 /// Length of the longest pattern, less one: a pattern that begins so close to
 /// the end of a block is found in the next one.
 const PATTERN_TAIL: usize = 3;
+
+/// Opcodes of a candidate for a pickle that are decoded: padding beyond this
+/// would need megabytes of it.
+const PICKLE_OPCODES: u32 = 1 << 24;
 
 /// Places kept for one kind of thing; more are told by their number.
 const KEPT: u64 = 64;
@@ -180,43 +184,33 @@ impl Signatures {
         1
     }
 
-    /// A pickle: its opcodes must fit the stack up to STOP, and import and
-    /// call. Looked at in steps, since nearly all candidates fail at once.
+    /// A pickle: its opcodes must fit the stack up to STOP, import something by
+    /// a name, and call. Nearly all candidates fail within a few opcodes, so a
+    /// few bytes of the block are looked at first.
     fn pickle(&mut self, at: u64, bytes: &[u8], input: &Input) -> u64 {
-        let available = input.len().saturating_sub(at);
-        let mut look: u64 = 256;
-        loop {
-            let Some(left) = self.work.checked_sub(8) else {
-                let stop = Stop::Limit { offset: at, limit: "work" };
-                self.gap.get_or_insert_with(|| (&stop).into());
-                return 1;
-            };
-            let run = match bytes.get(..to_usize(look)) {
-                Some(bytes) => dry_run(bytes),
-                None => match input.bytes(at, look.min(available), look) {
-                    Ok(bytes) => dry_run(&bytes),
-                    Err(_) => return 1,
-                },
-            };
-            self.work = left.saturating_sub(u64::from(run.opcodes));
-            // Weights don't make thousands of opcodes that fit: more of them
-            // than a dry run looks at is a pickle too.
-            let long = !run.broken && !run.stopped && run.opcodes >= crate::formats::pickle::DRY_RUN_OPCODES;
-            if run.stopped && run.imports > 0 && run.calls > 0 || long {
-                let length = if long { 0 } else { run.length };
-                self.keep(SignatureHit {
-                    kind: Kind::EmbeddedPickle,
-                    value: "pickle",
-                    machine: String::new(),
-                    span: Span::new(at, length),
-                });
-                return run.length;
-            }
-            if run.broken || run.stopped || look >= available || look > 1 << 24 {
-                return 1;
-            }
-            look = look.saturating_mul(16);
+        let Some(left) = self.work.checked_sub(8) else {
+            let stop = Stop::Limit { offset: at, limit: "work" };
+            self.gap.get_or_insert_with(|| (&stop).into());
+            return 1;
+        };
+        let mut run = dry_run(bytes.get(..256).unwrap_or(bytes));
+        if !run.broken && !run.stopped {
+            let most = u32::try_from(left).unwrap_or(u32::MAX).min(PICKLE_OPCODES);
+            run = dry_run_of(&input.tail(at), most);
         }
+        self.work = left.saturating_sub(u64::from(run.opcodes));
+        // One that goes on for longer than is looked at is a pickle too.
+        let long = !run.broken && run.opcodes >= PICKLE_OPCODES;
+        if !(run.stopped || long) || run.imports == 0 || run.calls == 0 || run.names < 2 {
+            return 1;
+        }
+        self.keep(SignatureHit {
+            kind: Kind::EmbeddedPickle,
+            value: "pickle",
+            machine: String::new(),
+            span: Span::new(at, if long { 0 } else { run.length }),
+        });
+        run.length
     }
 
     fn keep(&mut self, hit: SignatureHit) {

@@ -1,6 +1,8 @@
 //! The sweep: every byte of a file once, for its digest, for signatures and
 //! for YARA. No header can hide bytes from it.
 
+use std::time::Instant;
+
 use sha2::{Digest, Sha256};
 
 use crate::artifact::{Artifact, Gap};
@@ -47,7 +49,13 @@ impl Swept {
 }
 
 /// Reads all of `input` once; `formats` have read it.
-pub(super) fn sweep(input: &Input, formats: &[&str], yara: &mut YaraScanner<'_>, limits: &Limits) -> Swept {
+pub(super) fn sweep(
+    input: &Input,
+    formats: &[&str],
+    yara: &mut YaraScanner<'_>,
+    limits: &Limits,
+    deadline: Instant,
+) -> Swept {
     let mut gaps = Vec::new();
     let mut signatures = Signatures::new(signatures::without_pickles(formats), limits);
     let (sha256, yara) = if let Some(bytes) = input.as_slice() {
@@ -57,7 +65,7 @@ pub(super) fn sweep(input: &Input, formats: &[&str], yara: &mut YaraScanner<'_>,
         (Some(Sha256::digest(bytes).into()), hits)
     } else {
         let mut hasher = Sha256::new();
-        let outcome = blocks(input, |offset, fresh_from, block| {
+        let outcome = blocks(input, deadline, |offset, fresh_from, block| {
             hasher.update(block.get(fresh_from..).unwrap_or_default());
             signatures.search(offset, block, input);
             yara.scan_block(offset, block);
@@ -79,11 +87,14 @@ pub(super) fn sweep(input: &Input, formats: &[&str], yara: &mut YaraScanner<'_>,
 
 /// Calls `each` with overlapping blocks: offset of the block, where its bytes
 /// that were not in the block before begin, and the bytes.
-fn blocks(input: &Input, mut each: impl FnMut(u64, usize, &[u8])) -> Result<(), Stop> {
+fn blocks(input: &Input, deadline: Instant, mut each: impl FnMut(u64, usize, &[u8])) -> Result<(), Stop> {
     let mut buffer = vec![0; BLOCK + OVERLAP];
     let mut kept = 0;
     let mut position = 0;
     while position < input.len() {
+        if Instant::now() > deadline {
+            return Err(Stop::Limit { offset: position, limit: "seconds" });
+        }
         let n = input.read_at(position, &mut buffer[kept..])?;
         let held = kept + n;
         each(position - to_u64(kept), kept, &buffer[..held]);

@@ -22,22 +22,60 @@ use crate::input::Input;
 use crate::stop::Stop;
 
 pub mod bson;
+pub mod bzip2;
 pub mod catboost;
+mod codec;
+pub mod empty;
+pub mod executable;
 pub mod gguf;
+pub mod gzip;
 pub mod hdf5;
+pub mod java;
+pub mod jinja;
+pub mod json;
 pub mod keras_config;
+pub mod lfs;
 pub mod lightgbm;
+pub mod lz4;
+pub mod lzma;
+pub mod markup;
 pub mod marshal;
+pub mod media;
+mod members;
 pub mod msgpack;
 pub mod mxnet;
+pub mod notebook;
+pub mod numpy;
+pub mod onnx;
+pub mod other;
 pub mod paddle;
 pub mod pickle;
+mod protobuf;
+pub mod pyc;
+pub mod python;
+pub mod rar;
 pub mod rds;
+mod reference;
+pub mod requirements;
 pub mod safetensors;
+pub mod script;
+pub mod sevenz;
 pub mod skops;
+mod stream;
+pub mod tar;
+pub mod tensorflow;
+pub mod text;
 pub mod torch7;
+pub mod torchscript;
 pub mod torchserve;
 pub mod xgboost;
+pub mod xml;
+pub mod xz;
+pub mod yaml;
+pub mod zfile;
+pub mod zip;
+pub mod zlib;
+pub mod zstd;
 
 /// How sure a format is that an artifact is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,13 +153,48 @@ pub trait Format: Sync {
 }
 
 /// Every format, in the order in which reports name them. One line each.
+#[rustfmt::skip]
 pub const ALL: &[&dyn Format] = &[
     &pickle::Pickle,
     &safetensors::Safetensors,
     &gguf::Gguf,
     &gguf::Ggml,
-    &marshal::Marshal,
+    &onnx::Onnx,
+    &tensorflow::TensorFlow,
+    &tensorflow::Checkpoint,
     &hdf5::Hdf5,
+    &marshal::Marshal,
+    &zip::Zip,
+    &tar::Tar,
+    &gzip::Gzip,
+    &bzip2::Bzip2,
+    &xz::Xz,
+    &lzma::Lzma,
+    &zstd::Zstd,
+    &lz4::Lz4,
+    &zlib::Zlib,
+    &zfile::Zfile,
+    &sevenz::SevenZ,
+    &rar::Rar,
+    &numpy::Numpy,
+    &torchscript::TorchScript,
+    &executable::Executable,
+    &java::Java,
+    &pyc::Pyc,
+    &media::Media,
+    &other::Other,
+    &lfs::Lfs,
+    &empty::Empty,
+    &notebook::Notebook,
+    &json::Json,
+    &jinja::Jinja,
+    &python::Python,
+    &script::Script,
+    &yaml::Yaml,
+    &requirements::Requirements,
+    &markup::Markup,
+    &xml::Xml,
+    &text::Text,
     &keras_config::KerasConfig,
     &skops::Skops,
     &rds::Rds,

@@ -68,7 +68,7 @@ pub struct FactRecord {
     /// Its value. Hostile.
     pub value: String,
     /// Its attributes. Hostile.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, String>,
 }
 

@@ -3,7 +3,10 @@
 //! Renderers are pure functions from [`Report`]; none of them looks at a file
 //! or at a clock.
 
+mod explain;
+mod facts;
 mod finding;
+mod index;
 mod json;
 mod sanitise;
 mod text;
@@ -14,7 +17,10 @@ use serde::Serialize;
 use crate::artifact::{Artifact, Gap};
 use crate::rules::{RuleSet, Severity, hex};
 
+pub use explain::explain;
+pub use facts::{facts, facts_json};
 pub use finding::{FactRecord, Finding, Location};
+pub use index::{format_table, index};
 pub use json::{json, schema};
 pub use sanitise::sanitise;
 pub use text::{Style, text};
@@ -114,7 +120,6 @@ pub struct FileReport {
     /// What was found, here or in any member, worst first.
     pub findings: Vec<Finding>,
     /// What was examined inside it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<MemberReport>,
 }
 

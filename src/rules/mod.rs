@@ -2,16 +2,19 @@
 //! build; `--rules DIR` adds to them.
 
 mod declaration;
+mod directory;
 mod policy;
 mod when;
 mod yara;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
 use crate::artifact::Artifact;
 use crate::evidence::{Evidence, Kind};
+use crate::limits::Limits;
 use crate::report::Finding;
 
 pub use declaration::{Confidence, Examples, OneOrMany, Rule, Severity, When};
@@ -48,6 +51,7 @@ pub struct RuleSet {
     by_yara: BTreeMap<String, usize>,
     yara: Vec<yara_x::Rules>,
     digest: String,
+    strict: bool,
 }
 
 #[derive(Debug)]
@@ -59,6 +63,9 @@ struct Loaded {
 const EMBEDDED_RULES: &str = include_str!(concat!(env!("OUT_DIR"), "/rules.json"));
 const EMBEDDED_NAMES: &str = include_str!(concat!(env!("OUT_DIR"), "/names.rs"));
 const EMBEDDED_YARA: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rules.yarc"));
+
+/// How the declaration of a YARA rule is had.
+type DeclaredBy = fn(&yara_x::Rule<'_, '_>) -> Result<Rule, String>;
 
 impl RuleSet {
     /// The rules that are built in.
@@ -77,11 +84,12 @@ impl RuleSet {
             by_yara: BTreeMap::new(),
             yara: Vec::new(),
             digest: String::new(),
+            strict: false,
         };
         for rule in rules {
             set.add(rule, "embedded")?;
         }
-        set.add_yara(yara)?;
+        set.add_yara(yara, yara::declaration)?;
         let mut hasher = Sha256::new();
         hasher.update(EMBEDDED_RULES);
         hasher.update(EMBEDDED_NAMES);
@@ -90,6 +98,44 @@ impl RuleSet {
         }
         set.digest = hex(&hasher.finalize());
         Ok(set)
+    }
+
+    /// The same under the allow-list policy: whatever is not reviewed is high.
+    #[must_use]
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
+        self
+    }
+
+    /// The same with the rules of a directory added: evidence rules in
+    /// `*.toml`, YARA rules in `*.yar` and `*.yara`.
+    ///
+    /// # Errors
+    /// [`RuleError`] for the first file that can't be read or is wrong.
+    pub fn with_directory(mut self, directory: &Path, limits: &Limits) -> Result<Self, RuleError> {
+        let mut hasher = Sha256::new();
+        hasher.update(&self.digest);
+        let mut compiler = yara_x::Compiler::new();
+        let mut has_yara = false;
+        for path in directory::files(directory, limits)? {
+            let shown = path.display().to_string();
+            let text = directory::read(&path, limits)?;
+            hasher.update(&text);
+            let wrong = |message: String| RuleError::Declaration { file: shown.clone(), message };
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                let rule: Rule = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+                self.add(rule, &shown)?;
+            } else {
+                let source = yara_x::SourceCode::from(text.as_str()).with_origin(&shown);
+                compiler.add_source(source).map_err(|error| wrong(error.to_string()))?;
+                has_yara = true;
+            }
+        }
+        if has_yara {
+            self.add_yara(compiler.build(), yara::of_user)?;
+        }
+        self.digest = hex(&hasher.finalize());
+        Ok(self)
     }
 
     fn add(&mut self, rule: Rule, file: &str) -> Result<(), RuleError> {
@@ -111,9 +157,9 @@ impl RuleSet {
         Ok(())
     }
 
-    fn add_yara(&mut self, compiled: yara_x::Rules) -> Result<(), RuleError> {
+    fn add_yara(&mut self, compiled: yara_x::Rules, declared: DeclaredBy) -> Result<(), RuleError> {
         for rule in compiled.iter() {
-            let declared = yara::declaration(&rule)
+            let declared = declared(&rule)
                 .map_err(|message| RuleError::Declaration { file: rule.identifier().to_owned(), message })?;
             let id = declared.id.clone();
             self.add(declared, rule.identifier())?;
@@ -154,7 +200,9 @@ impl RuleSet {
         for evidence in &artifact.evidence {
             let mut class = None;
             if evidence.kind == Kind::YaraMatch {
-                if let Some(index) = self.by_yara.get(&evidence.value) {
+                if let Some(index) = self.by_yara.get(&evidence.value)
+                    && self.rules.get(*index).is_some_and(|loaded| self.applies(&loaded.rule, artifact))
+                {
                     self.report(*index, evidence, &mut findings);
                 }
                 continue;
@@ -162,9 +210,9 @@ impl RuleSet {
             let Some(candidates) = self.by_kind.get(&evidence.kind) else { continue };
             for index in candidates {
                 let Some(loaded) = self.rules.get(*index) else { continue };
-                let applies = loaded.rule.formats.is_empty()
-                    || artifact.formats.iter().any(|format| loaded.rule.formats.iter().any(|wanted| wanted == format));
-                if applies && loaded.matcher.as_ref().is_some_and(|matcher| matcher.fits(evidence, &mut class)) {
+                if self.applies(&loaded.rule, artifact)
+                    && loaded.matcher.as_ref().is_some_and(|matcher| matcher.fits(evidence, &mut class))
+                {
                     self.report(*index, evidence, &mut findings);
                 }
             }
@@ -177,6 +225,12 @@ impl RuleSet {
                 &b.rule,
             ))
         });
+    }
+
+    fn applies(&self, rule: &Rule, artifact: &Artifact) -> bool {
+        let in_format = rule.formats.is_empty()
+            || artifact.formats.iter().any(|format| rule.formats.iter().any(|wanted| wanted == format));
+        in_format && (self.strict || !rule.strict)
     }
 
     fn report(&self, index: usize, evidence: &Evidence, findings: &mut BTreeMap<(usize, String), Finding>) {

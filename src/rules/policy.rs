@@ -2,7 +2,7 @@
 //! first. Dangerous and reviewed names come from `rules/sets/`; what is on
 //! neither list is judged by where it comes from and by what it looks like.
 
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Kind};
 use crate::names::{self, BELOW, CONDITIONAL, EXACT};
 
 /// Classes that are not the name of a dangerous set, for the rule index.
@@ -10,6 +10,7 @@ pub const CLASSES: &[(&str, &str)] = &[
     ("reviewed", "on a reviewed list: safe to call with any arguments"),
     ("reviewed-calls", "reviewed, but it calls what it is handed"),
     ("reviewed-attribute", "an attribute, such as a method, of a reviewed class"),
+    ("unsettled", "harmless only under conditions that are not met here"),
     ("namespace", "reaches into an object's internals by a special attribute"),
     ("stdlib", "of the standard library, and on no list"),
     ("stdlib-private", "of a private module of the standard library, and on no list"),
@@ -20,12 +21,12 @@ pub const CLASSES: &[(&str, &str)] = &[
 /// The class of the callable that `evidence` names by its value.
 pub(crate) fn classify(evidence: &Evidence) -> &'static str {
     let name = evidence.value.as_str();
-    if let Some(conditions) = conditions(name)
-        && conditions
-            .iter()
-            .all(|(attribute, allowed)| evidence.attribute(attribute).is_some_and(|value| allowed.contains(&value)))
-    {
+    let conditional = conditions(name);
+    if conditional.is_some_and(|conditions| is_met(conditions, evidence)) {
         return "reviewed";
+    }
+    if conditional.is_some() && exact(name).or_else(|| below(name)).is_none() {
+        return "unsettled";
     }
     let class = classify_name(name);
     // Only `__new__` of a class can run without its `__init__`.
@@ -33,6 +34,22 @@ pub(crate) fn classify(evidence: &Evidence) -> &'static str {
         return "foreign-class";
     }
     class
+}
+
+/// Whether a conditional name is harmless here: by its arguments where the set
+/// lists them; else when the machine has settled what the call amounts to, or
+/// when none of the callable's own code runs.
+fn is_met(conditions: &[(&str, &[&str])], evidence: &Evidence) -> bool {
+    if evidence.kind != Kind::PickleCall {
+        // Named or handed over, it is as dangerous as the sets say.
+        return exact(&evidence.value).or_else(|| below(&evidence.value)).is_none();
+    }
+    if conditions.is_empty() {
+        return evidence.attribute("settled") == Some("true") || evidence.attribute("runs") == Some("new");
+    }
+    conditions
+        .iter()
+        .all(|(attribute, allowed)| evidence.attribute(attribute).is_some_and(|value| allowed.contains(&value)))
 }
 
 fn conditions(name: &str) -> Option<&'static [(&'static str, &'static [&'static str])]> {

@@ -85,6 +85,48 @@ fn hit(rule: &yara_x::Rule<'_, '_>) -> YaraHit {
     YaraHit { rule: rule.identifier().to_owned(), namespace: rule.namespace().to_owned(), span }
 }
 
+/// The declaration of a user's YARA rule: our fields where it has them, else
+/// the common ones of public rule sets (`description`, `score`, `reference`).
+pub(super) fn of_user(rule: &yara_x::Rule<'_, '_>) -> Result<Rule, String> {
+    if let Ok(declared) = declaration(rule) {
+        return Ok(declared);
+    }
+    let text = |wanted: &str| {
+        rule.metadata().find(|(name, _)| *name == wanted).map(|(_, value)| match value {
+            yara_x::MetaValue::String(text) => text.to_owned(),
+            yara_x::MetaValue::Integer(number) => number.to_string(),
+            other => format!("{other:?}"),
+        })
+    };
+    let score = text("score").and_then(|score| score.parse::<i64>().ok());
+    let severity = text("severity").and_then(|name| Severity::from_name(&name.to_lowercase()));
+    let severity = severity.unwrap_or(match score {
+        Some(90..) => Severity::Critical,
+        Some(70..90) => Severity::High,
+        Some(..40) => Severity::Low,
+        _ => Severity::Medium,
+    });
+    let description = text("description").unwrap_or_else(|| format!("YARA rule {} matches", rule.identifier()));
+    Ok(Rule {
+        id: rule.identifier().to_owned(),
+        title: description.clone(),
+        severity,
+        confidence: Confidence::Medium,
+        ssdf: list(Some("PW.4.4, RV.1.2".to_owned())),
+        cwe: Vec::new(),
+        cve: Vec::new(),
+        atlas: Vec::new(),
+        strict: false,
+        formats: Vec::new(),
+        message: "the content matches the YARA rule {value}".to_owned(),
+        remediation: "See what the rule's author says.".to_owned(),
+        why: description,
+        references: list(text("reference")),
+        when: None,
+        examples: Examples::default(),
+    })
+}
+
 /// The declaration that a YARA rule carries in its `meta`: the fields of
 /// [`Rule`] by name, lists as comma-separated text.
 pub(super) fn declaration(rule: &yara_x::Rule<'_, '_>) -> Result<Rule, String> {
@@ -118,6 +160,7 @@ pub(super) fn declaration(rule: &yara_x::Rule<'_, '_>) -> Result<Rule, String> {
         cwe: list(take("cwe")),
         cve: list(take("cve")),
         atlas: list(take("atlas")),
+        strict: false,
         formats: list(take("formats")),
         references: list(take("references")),
         when: None,

@@ -60,7 +60,7 @@ impl Machine<'_> {
                 }
                 _ => None,
             },
-            "numpy" => (name == "numpy.vectorize").then_some(Folded { value: Value::ABSENT, settled: true }),
+            "numpy" | "fastcore" | "pytz" | "zoneinfo" | "dill" => self.fold_conditional(name, args),
             _ => None,
         };
         // A settled call whose result is an object of its own keeps its node.
@@ -129,7 +129,7 @@ impl Machine<'_> {
         match (name, args) {
             ("builtins.getattr", [object, attribute, ..]) => {
                 let attribute = self.text_of(*attribute)?;
-                let known = self.target(*object).name.is_some() || self.name_of(*object).is_some();
+                let known = self.name_of(*object).is_some() || self.type_name(*object).is_some();
                 let value = self.attribute(*object, &attribute, "getattr");
                 Some(Folded { value, settled: known })
             }
@@ -419,8 +419,7 @@ impl Machine<'_> {
                 let module = self.text_of(first?)?;
                 pure(self.import(&module, "", "sys.modules"))
             }
-            "logging.getLogger" => Some(Folded { value: Value::ABSENT, settled: true }),
-            "types.SimpleNamespace" => Some(Folded { value: Value::ABSENT, settled: true }),
+            "types.SimpleNamespace" | "logging.getLogger" => Some(Folded { value: Value::ABSENT, settled: true }),
             _ => None,
         }
     }
@@ -466,6 +465,26 @@ impl Machine<'_> {
                 self.folded_blob(encode_text(&text, encoding))
             }
             _ => self.folded_text(decode_text(bytes, encoding)),
+        }
+    }
+
+    /// Calls that amount to what they are handed, which is judged by itself.
+    fn fold_conditional(&mut self, name: &str, args: &[Value]) -> Option<Folded> {
+        let itself = Some(Folded { value: Value::ABSENT, settled: true });
+        match name {
+            "numpy.vectorize"
+            | "numpy.lib.function_base.vectorize"
+            | "numpy.lib._function_base_impl.vectorize"
+            | "fastcore.basics.partialler"
+            | "fastcore.xtras.partialler" => itself,
+            "pytz._p" | "zoneinfo.ZoneInfo" | "zoneinfo.ZoneInfo._unpickle" => {
+                // Zone names become paths below the time-zone database.
+                let names = args.iter().filter_map(|arg| self.text_of(*arg));
+                let stays_inside = |name: String| !name.starts_with('/') && !name.contains("..");
+                if names.map(stays_inside).all(|inside| inside) { itself } else { None }
+            }
+            "dill._dill._get_attr" => self.fold_builtin("builtins.getattr", args),
+            _ => None,
         }
     }
 

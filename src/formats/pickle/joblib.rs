@@ -51,6 +51,8 @@ pub(super) fn inline_array(machine: &mut Machine<'_>, state: Value, cx: &mut Cx<
         }
         machine.cursor.skip(length)?;
     }
+    // joblib writes arrays past the pickler, between and inside its frames.
+    machine.leave_frame();
     machine.replace_top(Value::DATA);
     Ok(())
 }

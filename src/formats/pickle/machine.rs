@@ -7,10 +7,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::calls::{CallLog, Names};
+use super::calls::CallLog;
+use super::imports::Names;
 use super::memo::Memo;
 use super::opcodes as op;
-use super::value::{Arena, How, Kind, Node, Shape, Value};
+use super::value::{Arena, How, Node, Shape, Value};
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind as Fact, Span};
 use crate::input::{Cursor, Input, to_usize};
@@ -27,7 +28,7 @@ pub(super) struct Machine<'i> {
     pub(super) cursor: Cursor<'i>,
     pub(super) arena: Arena,
     pub(super) stack: Vec<Value>,
-    marks: Vec<usize>,
+    pub(super) marks: Vec<usize>,
     memo: Memo,
     /// The memo of the stream before, which one `Unpickler` object that loads
     /// several streams would still have.
@@ -82,8 +83,10 @@ impl<'i> Machine<'i> {
     pub(super) fn run(&mut self, cx: &mut Cx<'_, '_>) -> Result<Value, Stop> {
         let outcome = self.opcodes(cx);
         self.flush(cx);
-        if self.arena.exhausted {
-            cx.gap(&Stop::Limit { offset: self.at, limit: "nodes" });
+        for limit in [self.arena.lost_nodes.then_some("nodes"), self.arena.lost_items.then_some("items")] {
+            if let Some(limit) = limit {
+                cx.gap(&Stop::Limit { offset: self.at, limit });
+            }
         }
         outcome
     }
@@ -403,121 +406,10 @@ impl<'i> Machine<'i> {
         }
         if length > self.cursor.remaining() {
             self.anomaly("frame-beyond-end", cx);
+            self.fault("a frame reaches beyond the end of the file", cx);
         }
         self.frame_end = position.saturating_add(length);
         Ok(())
-    }
-
-    // The stack.
-
-    fn floor(&self) -> usize {
-        self.marks.last().copied().unwrap_or(0)
-    }
-
-    #[inline]
-    pub(super) fn pop(&mut self, cx: &mut Cx<'_, '_>) -> Value {
-        if self.stack.len() > self.floor()
-            && let Some(value) = self.stack.pop()
-        {
-            return value;
-        }
-        self.fault("the stack is empty", cx);
-        Value::UNKNOWN
-    }
-
-    #[inline]
-    fn top(&mut self, cx: &mut Cx<'_, '_>) -> Value {
-        if self.stack.len() > self.floor()
-            && let Some(value) = self.stack.last()
-        {
-            return *value;
-        }
-        self.fault("the stack is empty", cx);
-        Value::UNKNOWN
-    }
-
-    fn pop_opcode(&mut self, cx: &mut Cx<'_, '_>) {
-        // POP also takes back a mark (`load_pop`).
-        if self.marks.last() == Some(&self.stack.len()) {
-            self.marks.pop();
-        } else {
-            self.pop(cx);
-        }
-    }
-
-    /// Everything above the last mark, which goes too.
-    fn take_to_mark(&mut self, cx: &mut Cx<'_, '_>) -> Vec<Value> {
-        let Some(mark) = self.marks.pop() else {
-            self.fault("there is no mark", cx);
-            return Vec::new();
-        };
-        self.stack.split_off(mark.min(self.stack.len()))
-    }
-
-    fn tuple(&mut self, n: usize, cx: &mut Cx<'_, '_>) {
-        let floor = self.floor();
-        let Some(from) = self.stack.len().checked_sub(n).filter(|from| *from >= floor) else {
-            self.fault("the stack is empty", cx);
-            self.stack.push(Value::UNKNOWN);
-            return;
-        };
-        let value = self.arena.container(Shape::Tuple, self.stack.get(from..).unwrap_or_default());
-        self.stack.truncate(from);
-        self.stack.push(value);
-    }
-
-    /// Makes a container of what is above the mark.
-    fn gather(&mut self, shape: Shape, cx: &mut Cx<'_, '_>) {
-        let Some(mark) = self.marks.pop() else {
-            self.fault("there is no mark", cx);
-            self.stack.push(Value::UNKNOWN);
-            return;
-        };
-        let value = self.arena.container(shape, self.stack.get(mark..).unwrap_or_default());
-        self.stack.truncate(mark);
-        self.stack.push(value);
-    }
-
-    fn empty(&mut self, shape: Shape) {
-        let value = self.arena.container(shape, &[]);
-        self.stack.push(value);
-    }
-
-    /// Adds what is above the mark to the container below it.
-    fn gather_into(&mut self, opcode: &'static str, cx: &mut Cx<'_, '_>) {
-        let Some(mark) = self.marks.pop() else {
-            self.fault("there is no mark", cx);
-            return;
-        };
-        let floor = self.floor();
-        let target = mark.checked_sub(1).filter(|at| *at >= floor).and_then(|at| self.stack.get(at)).copied();
-        let Some(target) = target else {
-            self.fault("the stack is empty", cx);
-            self.stack.truncate(mark);
-            return;
-        };
-        if self.is_plain_container(target) {
-            let items = self.stack.get(mark..).unwrap_or_default();
-            self.arena.extend(target, items);
-            self.stack.truncate(mark);
-        } else {
-            let items = self.stack.split_off(mark.min(self.stack.len()));
-            self.write_items(opcode, target, &items, cx);
-        }
-    }
-
-    fn add_items(&mut self, opcode: &'static str, items: &[Value], cx: &mut Cx<'_, '_>) {
-        let target = self.top(cx);
-        if self.is_plain_container(target) {
-            self.arena.extend(target, items);
-        } else {
-            self.write_items(opcode, target, items, cx);
-        }
-    }
-
-    #[inline]
-    fn is_plain_container(&self, target: Value) -> bool {
-        matches!(target.kind(), Kind::Data) || matches!(self.arena.get(target), Some(Node::Container { .. }))
     }
 
     // The memo.
@@ -598,6 +490,11 @@ impl<'i> Machine<'i> {
     /// The object that BUILD changes.
     pub(super) fn build_target(&mut self, cx: &mut Cx<'_, '_>) -> Value {
         self.top(cx)
+    }
+
+    /// Forgets the frame: its length does not count what others wrote into it.
+    pub(super) fn leave_frame(&mut self) {
+        self.frame_end = 0;
     }
 
     /// Replaces the top of the stack.

@@ -4,12 +4,17 @@
 mod calls;
 mod constants;
 mod fold;
+mod hooks;
+mod imports;
 mod joblib;
+mod listing;
 mod machine;
 mod memo;
 mod opcodes;
 mod payload;
 mod render;
+mod search;
+mod stack;
 mod torch;
 mod value;
 
@@ -21,7 +26,8 @@ use crate::formats::{About, Format, Head, Match};
 use crate::input::{Input, to_u64};
 use crate::stop::Stop;
 
-pub(crate) use opcodes::{DRY_RUN_OPCODES, dry_run};
+pub use listing::disassemble;
+pub(crate) use opcodes::{dry_run, dry_run_of};
 
 use machine::Machine;
 use memo::Memo;
@@ -68,8 +74,12 @@ impl Format for Pickle {
         let mut carried: Option<Memo> = None;
         let mut storages: BTreeMap<String, u64> = BTreeMap::new();
         while position < input.len() {
-            if streams > 0 && !continues(input, position)? {
-                break;
+            if streams > 0 {
+                let Some(next) = search::next_stream(input, position, cx)? else { break };
+                if next > position {
+                    unexplained("between", input.window(position, next.saturating_sub(position))?, position, cx)?;
+                }
+                position = next;
             }
             let mut machine = Machine::new(input, position, cx.limits(), carried.take());
             let result = machine.run(cx)?;
@@ -86,13 +96,7 @@ impl Format for Pickle {
             }
         }
         if position < input.len() {
-            let rest = input.len().saturating_sub(position);
-            cx.push(
-                Evidence::new(Fact::BytesUnexplained, "after", Span::new(position, rest))
-                    .with("length", rest.to_string())
-                    .with("of", "pickle"),
-            );
-            cx.data(&format!("bytes after the pickle @ {position:#x}"), input.tail(position))?;
+            unexplained("after", input.tail(position), position, cx)?;
         }
         Ok(())
     }
@@ -104,11 +108,12 @@ fn is_legacy_magic(input: &Input, at: u64) -> bool {
     input.bytes(at, to_u64(wanted.len()), to_u64(wanted.len())).is_ok_and(|bytes| bytes == wanted)
 }
 
-/// Whether another pickle begins at `position`, rather than raw data.
-fn continues(input: &Input, position: u64) -> Result<bool, Stop> {
-    let most = to_u64(crate::limits::HEAD_BYTES);
-    let length = input.len().saturating_sub(position).min(most);
-    let first = input.bytes(position, length, most)?;
-    let head = Head { first: &first, last: &[], len: length, name: "" };
-    Ok(Pickle.recognise(&head) > Match::No)
+/// Bytes that no pickle loader reads, examined on their own.
+fn unexplained(place: &str, bytes: Input, position: u64, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+    cx.push(
+        Evidence::new(Fact::BytesUnexplained, place, Span::new(position, bytes.len()))
+            .with("length", bytes.len().to_string())
+            .with("of", "pickle"),
+    );
+    cx.data(&format!("bytes {place} pickles @ {position:#x}"), bytes)
 }

@@ -3,7 +3,7 @@
 //! Follows `Modules/_pickle.c` of CPython, which is what loads a file, where
 //! `Lib/pickletools.py`, which only describes it, differs.
 
-use crate::input::{Cursor, to_u64};
+use crate::input::{Cursor, Input, to_usize};
 use crate::stop::Stop;
 
 macro_rules! opcodes {
@@ -100,6 +100,8 @@ pub(crate) struct DryRun {
     pub imports: u32,
     /// Calls among them.
     pub calls: u32,
+    /// Strings among them that could name a module or what is in one.
+    pub names: u32,
     /// STOP was reached with something on the stack.
     pub stopped: bool,
     /// An opcode was unknown, or the stack too short for it.
@@ -109,18 +111,23 @@ pub(crate) struct DryRun {
 }
 
 /// Opcodes that a dry run looks at before it has seen enough.
-pub(crate) const DRY_RUN_OPCODES: u32 = 4096;
+const DRY_RUN_OPCODES: u32 = 4096;
 
 /// Decodes `bytes` and counts the stack, without values: enough to tell a
 /// pickle from text or weights.
 pub(crate) fn dry_run(bytes: &[u8]) -> DryRun {
-    let input = crate::input::Input::from(bytes);
+    dry_run_of(&bytes.into(), DRY_RUN_OPCODES)
+}
+
+/// The same for an input that need not be in memory, up to `most` opcodes.
+pub(crate) fn dry_run_of(input: &Input, most: u32) -> DryRun {
     let mut cursor = input.cursor();
     let mut run = DryRun::default();
     let mut depth: u32 = 0;
     let mut marks: Vec<u32> = Vec::new();
-    while run.opcodes < DRY_RUN_OPCODES {
+    while run.opcodes < most {
         let Ok(code) = cursor.u8() else { break };
+        let argument = cursor.position();
         match step(&mut cursor, code, &mut depth, &mut marks) {
             Ok(true) => {}
             Ok(false) => {
@@ -137,20 +144,45 @@ pub(crate) fn dry_run(bytes: &[u8]) -> DryRun {
         run.opcodes = run.opcodes.saturating_add(1);
         run.length = cursor.position();
         match code {
-            GLOBAL | INST | STACK_GLOBAL => run.imports = run.imports.saturating_add(1),
+            GLOBAL | STACK_GLOBAL => run.imports = run.imports.saturating_add(1),
             REDUCE | OBJ | NEWOBJ | NEWOBJ_EX => run.calls = run.calls.saturating_add(1),
+            INST => {
+                run.imports = run.imports.saturating_add(1);
+                run.calls = run.calls.saturating_add(1);
+            }
+            UNICODE | SHORT_BINUNICODE | BINUNICODE | BINUNICODE8 | SHORT_BINSTRING | BINSTRING
+                if is_dotted_name(input, code, argument, run.length) =>
+            {
+                run.names = run.names.saturating_add(1);
+            }
             STOP => {
                 run.stopped = true;
                 break;
             }
             _ => {}
         }
-        if code == INST {
-            run.calls = run.calls.saturating_add(1);
+        if matches!(code, GLOBAL | INST) {
+            run.names = run.names.saturating_add(2);
         }
     }
-    run.length = run.length.min(to_u64(bytes.len()));
+    run.length = run.length.min(input.len());
     run
+}
+
+/// Whether the string from `from` to `to`, of which the first bytes may be its
+/// length, could name something in Python.
+fn is_dotted_name(input: &Input, code: u8, from: u64, to: u64) -> bool {
+    let counted = match argument(code) {
+        Some(Argument::Counted(width)) => u64::from(width),
+        Some(Argument::SignedCounted) => 4,
+        _ => 0,
+    };
+    let from = from.saturating_add(counted);
+    let mut text = [0; 256];
+    let length = to_usize(to.saturating_sub(from));
+    let Some(text) = text.get_mut(..length).filter(|text| !text.is_empty()) else { return false };
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'\n');
+    input.read_at(from, text).is_ok() && text.iter().all(plain)
 }
 
 /// One opcode of a dry run; false when it does not fit.
@@ -212,6 +244,8 @@ fn step(cursor: &mut Cursor<'_>, code: u8, depth: &mut u32, marks: &mut Vec<u32>
 
 /// Whether a line argument could be what its opcode takes.
 fn plausible_line(code: u8, line: &[u8]) -> bool {
+    // A text-mode copy of protocol 0 has carriage returns, which load.
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
     match code {
         INT | LONG => {
             let digits = line.strip_suffix(b"L").unwrap_or(line);

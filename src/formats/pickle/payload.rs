@@ -51,9 +51,34 @@ fn reads_as(name: &str) -> Option<Option<&'static str>> {
         | "io.BytesIO"
         | "torch.jit.load"
         | "keras.src.saving.keras_saveable.KerasSaveable._unpickle_model"
+        | "keras.saving.keras_saveable.KerasSaveable._unpickle_model"
+        | "keras.saving.pickle_utils.deserialize_model_from_bytecode"
+        | "keras.src.saving.pickle_utils.deserialize_model_from_bytecode"
+        | "spacy.tokens.doc.unpickle_doc"
+        | "spacy.vocab.unpickle_vocab"
+        | "numba.core.serialize._numba_unpickle"
+        | "numba.core.serialize._rebuild_reduction"
+        | "numba.core.serialize._unpickle__CustomPickled"
         | "keras.src.models.model.Model._unpickle_model" => None,
         _ => return None,
     })
+}
+
+/// Loaders whose call amounts to what they are handed, which is examined.
+const AMOUNTS_TO_PAYLOAD: &[&str] = &[
+    "_load_from_bytes",
+    "_unpickle_model",
+    "deserialize_model_from_bytecode",
+    "unpickle_doc",
+    "unpickle_vocab",
+    "_numba_unpickle",
+    "_rebuild_reduction",
+    "_unpickle__CustomPickled",
+];
+
+/// Whether a call of `name` is settled once its payload has been examined.
+pub(super) fn amounts_to_payload(name: &str) -> bool {
+    name.rsplit('.').next().is_some_and(|last| AMOUNTS_TO_PAYLOAD.contains(&last))
 }
 
 /// Bytes below which an argument is no payload of its own.
@@ -61,13 +86,19 @@ const SMALLEST: u64 = 4;
 
 impl Machine<'_> {
     /// Examines what `name` is handed, when it loads or runs it.
-    pub(super) fn follow_payloads(&mut self, name: &str, args: &[Value], cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
-        let Some(format) = reads_as(name) else { return Ok(()) };
+    /// Whether any was found.
+    ///
+    /// # Errors
+    /// When no more artifacts may be examined.
+    pub(super) fn follow_payloads(&mut self, name: &str, args: &[Value], cx: &mut Cx<'_, '_>) -> Result<bool, Stop> {
+        let Some(format) = reads_as(name) else { return Ok(false) };
+        let mut found = false;
         for arg in args {
             let Some((input, offset)) = self.payload(*arg) else { continue };
             if input.len() < SMALLEST {
                 continue;
             }
+            found = true;
             let label = format!("argument of {name} @ {offset:#x}");
             cx.push(
                 Evidence::new(Fact::PickleNested, name, Span::new(offset, input.len()))
@@ -78,7 +109,7 @@ impl Machine<'_> {
                 _ => cx.data(&label, input)?,
             }
         }
-        Ok(())
+        Ok(found)
     }
 
     /// The bytes of an argument, and where they come from.

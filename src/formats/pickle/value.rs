@@ -122,8 +122,6 @@ impl Value {
     }
 
     /// Neither a constant nor opaque plain data.
-    #[inline]
-
     /// Whether it is certainly plain data: a constant, or a container of them.
     #[inline]
     pub(super) fn is_constant(self) -> bool {
@@ -224,8 +222,10 @@ pub(super) struct Arena {
     pub(super) blobs: Vec<Vec<u8>>,
     node_budget: usize,
     item_budget: usize,
-    /// Something was not kept for want of budget.
-    pub(super) exhausted: bool,
+    /// Something that may be called was not kept, for want of nodes.
+    pub(super) lost_nodes: bool,
+    /// The same, for want of items.
+    pub(super) lost_items: bool,
 }
 
 impl Arena {
@@ -242,7 +242,7 @@ impl Arena {
                 Value::node(index)
             }
             _ => {
-                self.exhausted = true;
+                self.lost_nodes = true;
                 Value::UNKNOWN
             }
         }
@@ -271,7 +271,7 @@ impl Arena {
         let fresh_live = items.iter().any(|item| self.is_live(*item));
         let run = self.run(items);
         let Some(index) = container.as_node().and_then(|index| usize::try_from(index).ok()) else {
-            self.exhausted |= fresh_live;
+            self.lost_nodes |= fresh_live;
             return;
         };
         let Some(Node::Container { live, first, last, .. }) = self.nodes.get_mut(index) else { return };
@@ -294,7 +294,7 @@ impl Arena {
         }
         let room = self.item_budget.saturating_sub(self.items.len());
         if room < items.len() {
-            self.exhausted |= items.iter().any(|item| self.is_live(*item));
+            self.lost_items |= items.iter().any(|item| self.is_live(*item));
             return NO_RUN;
         }
         let (Ok(start), Ok(len), Ok(index)) =

@@ -1,0 +1,1 @@
+"""The sample corpus, one module for each family of formats."""

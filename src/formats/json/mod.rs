@@ -1,0 +1,121 @@
+//! JSON and JSON Lines: configurations, tokenizers, indices, models. Every key
+//! and string is seen; keys that make a loader import, construct or fetch
+//! something are evidence, encoded payloads are children.
+
+use crate::artifact::GapReason;
+use crate::engine::Cx;
+use crate::formats::{About, Format, Head, Match};
+use crate::input::{Input, to_u64};
+use crate::json::{Event, Events};
+use crate::stop::Stop;
+use crate::text;
+use crate::text::config::Walk;
+
+/// Reads JSON: see [`Format`].
+#[derive(Debug)]
+pub struct Json;
+
+const NAMED: &[&str] = &[".json", ".jsonl", ".ndjson", ".ipynb", ".geojson", ".webmanifest"];
+const LINES: &[&str] = &[".jsonl", ".ndjson"];
+
+/// Whether `first` could begin a JSON object or array, not merely something
+/// in brackets.
+pub(crate) fn begins(first: &[u8]) -> bool {
+    let first = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
+    let mut bytes = first.iter().copied().filter(|byte| !byte.is_ascii_whitespace());
+    match (bytes.next(), bytes.next()) {
+        (Some(b'{'), next) => matches!(next, Some(b'"' | b'}') | None),
+        (Some(b'['), next) => {
+            matches!(next, Some(b'{' | b'[' | b']' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') | None)
+        }
+        _ => false,
+    }
+}
+
+impl Format for Json {
+    fn name(&self) -> &'static str {
+        "json"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "JSON (RFC 8259, as Python reads it) and JSON Lines; Hugging Face configurations",
+            extensions: NAMED,
+            reads: "every key and string: code that loaders import or construct, templates, encoded payloads",
+            leaves_out: "what numbers mean",
+        }
+    }
+
+    fn recognise(&self, head: &Head<'_>) -> Match {
+        let utf16 = head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff");
+        match (begins(head.first), head.is_named(NAMED)) {
+            (true, _) => Match::Likely,
+            (false, true) if utf16 => Match::Likely,
+            (false, true) => Match::Name,
+            _ => Match::No,
+        }
+    }
+
+    fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+        let bytes = input.all(cx.limits().header_bytes)?;
+        let decoded =
+            matches!(bytes.get(..2), Some(b"\xff\xfe" | b"\xfe\xff")).then(|| text::decode(&bytes).into_owned());
+        let bytes = decoded.as_ref().map_or(bytes.as_slice(), |text| text.as_bytes());
+        let name = cx.name().to_lowercase();
+        let outcome = documents(bytes, cx);
+        let named = NAMED.iter().any(|ending| name.ends_with(ending));
+        if let Err(stop) = &outcome
+            && named
+        {
+            // Something by this name is meant to be JSON: that it can't be
+            // read is a gap even when it can be read as text.
+            cx.gap(stop);
+            return Ok(());
+        }
+        if outcome.is_ok() && bytes.iter().all(u8::is_ascii_whitespace) && !bytes.is_empty() && named {
+            cx.gap_because(GapReason::Malformed, "there is no JSON document", 0);
+        }
+        outcome
+    }
+}
+
+/// Reads one document, or one a line.
+fn documents(bytes: &[u8], cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+    let depth = cx.limits().nesting;
+    let mut base = 0_usize;
+    let lines = LINES.iter().any(|ending| cx.name().to_lowercase().ends_with(ending));
+    loop {
+        let rest = bytes.get(base..).unwrap_or_default();
+        if rest.iter().all(u8::is_ascii_whitespace) {
+            return Ok(());
+        }
+        let mut events = Events::new(rest, depth);
+        document(&mut events, to_u64(base), cx).map_err(|stop| stop.shifted(to_u64(base)))?;
+        let read = crate::input::to_usize(events.after());
+        base = base.saturating_add(read);
+        // More documents follow each other in JSON Lines; elsewhere, Python
+        // refuses what comes behind the first.
+        let more = bytes.get(base..).unwrap_or_default();
+        if read == 0 || !more.is_empty() && !lines && !begins(more) {
+            return Err(Stop::malformed(to_u64(base), "something follows the JSON document"));
+        }
+    }
+}
+
+fn document(events: &mut Events<'_>, base: u64, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+    let mut walk = Walk::new(cx.name());
+    while let Some((offset, event)) = events.next()? {
+        cx.charge(1, offset)?;
+        let offset = offset.saturating_add(base);
+        match event {
+            Event::BeginObject => walk.open_object(),
+            Event::BeginArray => walk.open_array(),
+            Event::EndObject | Event::EndArray => walk.close(),
+            Event::Key(key) => walk.key(&key),
+            Event::String(text) => walk.string(&text, offset, cx)?,
+            Event::Bool(value) => walk.truth(value, offset, cx),
+            Event::Number(_) | Event::Null => walk.other(),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! Data files that lie beside models and hold nothing that a loader runs:
+//! databases, tables, indices, vocabularies in binary form. Recognised so that
+//! they are not taken for something unknown; the sweep reads their bytes.
+
+use crate::engine::Cx;
+use crate::formats::{About, Format, Head, Match};
+use crate::input::Input;
+use crate::stop::Stop;
+
+/// Recognises data files: see [`Format`].
+#[derive(Debug)]
+pub struct Other;
+
+/// Signatures at the beginning.
+const FIRST: &[&[u8]] = &[
+    b"SQLite format 3\0",
+    b"PAR1",
+    b"ARROW1\0\0",
+    // Feather version 1, Avro, ORC, LevelDB's manifest of TensorFlow events.
+    b"FEA1",
+    b"Obj\x01avro",
+    b"ORC",
+    // Arrow IPC stream: a continuation marker and a small schema.
+    // FAISS indices are four letters; the common ones.
+    b"IxF2",
+    b"IxFI",
+    b"IxHN",
+    b"IwFl",
+    b"IwPQ",
+    b"IxPQ",
+    b"IxMp",
+    b"IxM2",
+    // fastText: FASTTEXT_FILEFORMAT_MAGIC_INT32, 793712314, little-endian.
+    b"\xba\x16\x4f\x2f",
+    // KenLM binary, Annoy has none, hnswlib has none.
+    b"mmap lm http://kheafield.com/code format version",
+    // Java key stores, LMDB's and DuckDB's marks lie further in.
+    // Git's packs and indices, which lie in clones.
+    b"PACK\0\0\0",
+    b"\xfftOc\0\0\0\x02",
+    b"DIRC\0\0\0",
+    // Windows shortcuts never belong; terminfo, locale data: gettext catalogues.
+    b"\xde\x12\x04\x95",
+    b"TZif",
+];
+
+/// Whether `first` is a sentencepiece model: a protobuf of pieces, of which
+/// the first is usually `<unk>`: field 1, a message of field 1, a string.
+fn is_sentencepiece(head: &Head<'_>) -> bool {
+    let mut rest = head.first;
+    for _ in 0..3 {
+        let [0x0a, length, inner @ ..] = rest else { return false };
+        let length = usize::from(*length);
+        let Some([0x0a, text, piece @ ..]) = inner.get(..length) else { return false };
+        let text = usize::from(*text);
+        let Some(name) = piece.get(..text) else { return false };
+        // Then the score: field 2, four bytes.
+        if std::str::from_utf8(name).is_err() || !matches!(piece.get(text), Some(0x15 | 0x18) | None) {
+            return false;
+        }
+        rest = inner.get(length..).unwrap_or_default();
+    }
+    true
+}
+
+/// An Arrow IPC stream: the continuation mark and a length that is no more
+/// than a schema's.
+fn is_arrow_stream(head: &Head<'_>) -> bool {
+    let Some([0xff, 0xff, 0xff, 0xff, a, b, c, 0]) = head.first.get(..8) else { return false };
+    let length = u32::from_le_bytes([*a, *b, *c, 0]);
+    length % 8 == 0 && length > 0
+}
+
+/// TensorFlow's event files and TFRecord: a length, its masked CRC, the data.
+fn is_records(head: &Head<'_>) -> bool {
+    head.name.contains("tfevents") || head.is_named(&[".tfrecord", ".tfrecords"])
+}
+
+impl Format for Other {
+    fn name(&self) -> &'static str {
+        "other"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "Data that nothing in is run of: SQLite, Parquet, Arrow, sentencepiece, fastText, FAISS, event logs",
+            extensions: &[".parquet", ".arrow", ".db", ".sqlite", ".spm", ".faiss", ".index"],
+            reads: "the signature; all bytes for signatures of other things",
+            leaves_out: "the data",
+        }
+    }
+
+    fn recognise(&self, head: &Head<'_>) -> Match {
+        let known = FIRST.iter().any(|magic| head.starts_with(magic));
+        let database = head.has_at(16, b"\xbe\xef\xc0\xde") && head.name.ends_with(".mdb") || head.has_at(8, b"DUCK");
+        if known || database || is_sentencepiece(head) {
+            Match::Magic
+        } else if is_arrow_stream(head) || is_records(head) {
+            Match::Likely
+        } else {
+            Match::No
+        }
+    }
+
+    fn read(&self, _input: &Input, _cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+        Ok(())
+    }
+}

@@ -1,0 +1,145 @@
+//! Code that runs without a call in the stream: classes whose `__setstate__`
+//! runs part of their state, and special methods of classes made in the stream.
+
+use super::machine::Machine;
+use super::value::{Node, Shape, Value};
+use crate::engine::Cx;
+use crate::evidence::{Evidence, Kind as Fact};
+
+/// Key of the source text that scipy's distributions run when their state is
+/// set (`scipy/stats/_distn_infrastructure.py`, `_attach_argparser_methods`).
+const SCIPY_TEMPLATE: &str = "_parse_arg_template";
+
+/// Reports state that its class is going to run.
+pub(super) fn report_state(machine: &mut Machine<'_>, class: &str, state: Value, cx: &mut Cx<'_, '_>) {
+    if !class.starts_with("scipy.stats.") {
+        report_source(machine, class, state, cx);
+        return;
+    }
+    let key = machine.arena.text(SCIPY_TEMPLATE.to_owned());
+    let Some(source) = machine.item(state, key).and_then(|value| machine.text_of(value)) else { return };
+    let foreign = source.lines().find(|line| !is_template_line(line)).unwrap_or_default().to_owned();
+    let evidence = Evidence::new(Fact::PickleState, class, machine.span_here());
+    cx.push(evidence.with("runs", "source").with("foreign", foreign));
+}
+
+/// Reports Python source among the values of a state; most classes only keep
+/// it.
+fn report_source(machine: &Machine<'_>, class: &str, state: Value, cx: &mut Cx<'_, '_>) {
+    for value in machine.arena.items(state, STATE_ITEMS) {
+        let Some(text) = machine.text_of(value).filter(|text| text.contains('\n')) else { continue };
+        let code = text.lines().find(|line| {
+            ["import ", "from ", "def ", "class ", "exec(", "eval("].iter().any(|start| line.starts_with(start))
+        });
+        if let Some(line) = code {
+            let evidence = Evidence::new(Fact::PickleState, class, machine.span_here());
+            cx.push(evidence.with("holds", "source").with("line", line.trim().to_owned()));
+            return;
+        }
+    }
+}
+
+/// Values of one state that are looked at for source.
+const STATE_ITEMS: usize = 256;
+
+/// Whether a line is one of those that scipy itself generates: `def
+/// _parse_args...(self, names):` or `return` of a tuple of names.
+fn is_template_line(line: &str) -> bool {
+    let trimmed = line.trim();
+    if trimmed.is_empty() {
+        return true;
+    }
+    let known = ["def _parse_args_rvs(self", "def _parse_args_stats(self", "def _parse_args(self"];
+    let body = match known.iter().find_map(|start| line.strip_prefix(start)) {
+        Some(arguments) => arguments.strip_suffix("):").unwrap_or("("),
+        None => match trimmed.strip_prefix("return ") {
+            Some(result) => {
+                result.strip_prefix("self._argcheck_rvs(").map_or(result, |rest| rest.trim_end_matches(')'))
+            }
+            None => return false,
+        },
+    };
+    // One tuple in parentheses at the most, and no call: a parenthesis never
+    // follows a name.
+    let mut before = ' ';
+    body.chars().all(|c| {
+        let plain = c.is_ascii_alphanumeric() || matches!(c, '_' | ' ' | ',' | '=' | '.' | '\'' | '(' | ')' | '-');
+        let call = c == '(' && !matches!(before, ' ' | ',');
+        before = c;
+        plain && !call
+    })
+}
+
+/// Callables that make a class of a name, bases and a dictionary.
+const CLASS_MAKERS: &[&str] = &[
+    "builtins.type",
+    "builtins.type.__new__",
+    "types.new_class",
+    "abc.ABCMeta",
+    "enum.EnumMeta",
+    "enum.EnumType",
+    "typing.NamedTupleMeta",
+    "typing._ProtocolMeta",
+];
+
+/// Values of a class dictionary that are looked at.
+const MEMBERS: usize = 4096;
+
+/// Reports a class that the call of `maker` makes: its special methods, which
+/// the next operation on an object of it calls, and what they are.
+pub(super) fn report_class(machine: &mut Machine<'_>, maker: &str, args: &[Value], cx: &mut Cx<'_, '_>) {
+    if !CLASS_MAKERS.contains(&maker) || args.len() < 3 {
+        return;
+    }
+    let name = args.iter().find_map(|arg| machine.text_of(*arg)).unwrap_or_else(|| "<unknown>".to_owned());
+    let dictionary = args
+        .iter()
+        .rev()
+        .copied()
+        .find(|arg| matches!(machine.arena.get(*arg), Some(Node::Container { shape: Shape::Dict, .. })));
+    let items = dictionary.map(|dictionary| machine.arena.items(dictionary, MEMBERS)).unwrap_or_default();
+    let mut special = Vec::new();
+    let mut holds = Vec::new();
+    for pair in items.chunks(2) {
+        let [key, value] = pair else { continue };
+        let Some(key) = machine.text_of(*key) else { continue };
+        let held = match machine.arena.get(*value) {
+            Some(Node::Global(_) | Node::Attribute { .. }) => machine.target(*value).name,
+            // A property, partial or the like around something.
+            Some(Node::Call { .. }) => Some(machine.render(*value)),
+            _ => None,
+        };
+        if let Some(held) = held {
+            let is_special = key.len() > 4 && key.starts_with("__") && key.ends_with("__");
+            if is_special || held.contains('(') {
+                special.push(key);
+                holds.push(held);
+            }
+        }
+    }
+    let evidence = Evidence::new(Fact::PickleClass, name, machine.span_here());
+    cx.push(evidence.with("special", special.join(", ")).with("holds", holds.join(", ")));
+}
+
+/// Reports a format string whose fields walk attributes or items: formatting
+/// then reads what it names.
+pub(super) fn report_format(machine: &mut Machine<'_>, name: &str, args: &[Value], cx: &mut Cx<'_, '_>) {
+    let formats = [
+        "builtins.str.format",
+        "builtins.str.format_map",
+        "builtins.format",
+        "string.Formatter.format",
+        "string.Formatter.vformat",
+    ];
+    if !formats.contains(&name) {
+        return;
+    }
+    let texts = args.iter().take(2).filter_map(|arg| machine.text_of(*arg));
+    let walks = texts.flat_map(|text| text.split('{').skip(1).map(str::to_owned).collect::<Vec<_>>()).any(|field| {
+        let field = field.split(['}', ':', '!']).next().unwrap_or_default();
+        field.contains(['.', '['])
+    });
+    if walks {
+        machine.anomaly("format-field-walks", cx);
+    }
+}

@@ -1,0 +1,81 @@
+//! Where the next pickle of a file begins, padding and junk passed over: a
+//! program may seek past what no linear reader expects.
+
+use super::{Pickle, opcodes};
+use crate::engine::Cx;
+use crate::formats::{Format as _, Head, Match};
+use crate::input::{Cursor, Input, to_u64};
+use crate::limits::WINDOW_BYTES;
+use crate::stop::Stop;
+
+/// Bytes that a candidate is judged by.
+const LOOK: usize = 16 * 1024;
+
+/// The offset of the next pickle at or after `from`; nothing when there is
+/// none.
+///
+/// # Errors
+/// When the input can't be read, or its work is used up.
+pub(super) fn next_stream(input: &Input, from: u64, cx: &mut Cx<'_, '_>) -> Result<Option<u64>, Stop> {
+    if is_pickle(input, from)? {
+        return Ok(Some(from));
+    }
+    // Padding first: what follows it may be of any protocol.
+    let after_padding = skip_padding(input, from, cx)?;
+    if after_padding > from && is_pickle(input, after_padding)? {
+        return Ok(Some(after_padding));
+    }
+    let mut position = after_padding;
+    let mut block = vec![0; WINDOW_BYTES];
+    while position < input.len() {
+        let held = input.read_at(position, &mut block)?;
+        let bytes = block.get(..held).unwrap_or_default();
+        cx.charge(to_u64(held) / 1024, position)?;
+        for at in memchr::memchr_iter(0x80, bytes) {
+            let next = bytes.get(at.saturating_add(1)).copied().unwrap_or(0xff);
+            if next <= 5 && is_program(input, position.saturating_add(to_u64(at)))? {
+                return Ok(Some(position.saturating_add(to_u64(at))));
+            }
+        }
+        // The last byte is looked at again, with what follows it.
+        position = position.saturating_add(to_u64(held.saturating_sub(1).max(1)));
+    }
+    Ok(None)
+}
+
+fn head_at(input: &Input, at: u64) -> Result<Vec<u8>, Stop> {
+    let length = input.len().saturating_sub(at).min(to_u64(LOOK));
+    input.bytes(at, length, to_u64(LOOK))
+}
+
+fn is_pickle(input: &Input, at: u64) -> Result<bool, Stop> {
+    let first = head_at(input, at)?;
+    let head = Head { first: &first, last: &[], len: to_u64(first.len()), name: "" };
+    Ok(Pickle.recognise(&head) > Match::No)
+}
+
+/// Among arbitrary bytes, only a stream that imports, and that stops or calls,
+/// is taken for one.
+fn is_program(input: &Input, at: u64) -> Result<bool, Stop> {
+    let run = opcodes::dry_run(&head_at(input, at)?);
+    Ok(run.imports > 0 && run.calls > 0 && (run.stopped || !run.broken))
+}
+
+fn skip_padding(input: &Input, from: u64, cx: &mut Cx<'_, '_>) -> Result<u64, Stop> {
+    let mut cursor = Cursor::at(input, from);
+    loop {
+        cursor.fill(1)?;
+        let buffered = cursor.buffered();
+        if buffered.is_empty() {
+            return Ok(cursor.position());
+        }
+        let padding =
+            buffered.iter().take_while(|byte| matches!(byte, 0 | 0xff | b' ' | b'\n' | b'\r' | b'\t')).count();
+        let all = padding == buffered.len();
+        cx.charge(to_u64(padding) / 1024, cursor.position())?;
+        cursor.skip(to_u64(padding))?;
+        if !all {
+            return Ok(cursor.position());
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Lists of packages for pip and conda: where they come from. A package runs
+//! code of its own when it is installed.
+
+use crate::engine::Cx;
+use crate::evidence::{Evidence, Kind, Span};
+use crate::formats::{About, Format, Head, Match};
+use crate::input::{Input, to_u64};
+use crate::stop::Stop;
+use crate::text;
+
+/// Reads package lists: see [`Format`].
+#[derive(Debug)]
+pub struct Requirements;
+
+/// Indices that pip asks by default, and those of frameworks' own builds.
+const KNOWN: &[&str] = &[
+    "https://pypi.org/",
+    "https://pypi.python.org/",
+    "https://files.pythonhosted.org/",
+    "https://download.pytorch.org/",
+    "https://pypi.nvidia.com",
+    "https://pypi.ngc.nvidia.com",
+    "https://data.pyg.org/",
+    "https://test.pypi.org/",
+    "https://storage.googleapis.com/jax-releases",
+    "https://storage.googleapis.com/libtpu-releases",
+    "https://developer.download.nvidia.com/",
+    "https://download.openmmlab.com/",
+    "https://huggingface.co/",
+    "https://paddle-wheel.bj.bcebos.com",
+    "https://www.paddlepaddle.org.cn/",
+];
+
+impl Format for Requirements {
+    fn name(&self) -> &'static str {
+        "requirements"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "Package lists of pip (requirements file format)",
+            extensions: &["requirements.txt"],
+            reads: "indices, addresses, repositories and paths that packages are taken from",
+            leaves_out: "what the packages do",
+        }
+    }
+
+    fn recognise(&self, head: &Head<'_>) -> Match {
+        let list = (head.name.contains("requirement") || head.name.starts_with("constraints"))
+            && head.is_named(&[".txt", ".in", ".pip"]);
+        if list && head.len > 0 && text::encoding(head.first, true).is_some() { Match::Likely } else { Match::No }
+    }
+
+    fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+        let bytes = text::source(input, cx.limits().source_bytes)?;
+        let source = text::decode(&bytes).into_owned();
+        let mut offset = 0;
+        for line in source.split_inclusive('\n') {
+            cx.charge(1, offset)?;
+            requirement(line.trim(), offset, cx);
+            offset = offset.saturating_add(to_u64(line.len()));
+        }
+        Ok(())
+    }
+}
+
+/// One line of a list, in the words of pip.
+pub(crate) fn requirement(line: &str, at: u64, cx: &mut Cx<'_, '_>) {
+    if line.is_empty() || line.starts_with('#') {
+        return;
+    }
+    if let Some(way) = way(line) {
+        let span = Span::new(at, to_u64(line.len()));
+        cx.push(Evidence::new(Kind::ReferenceUnpinned, way, span).with("line", text::excerpt(line, 200)));
+    }
+}
+
+fn way(line: &str) -> Option<&'static str> {
+    let mut words = line.split(['=', ' ', '\t']).filter(|word| !word.is_empty());
+    let option = words.next().unwrap_or_default();
+    let address = line.find("http").and_then(|from| line.get(from..)).unwrap_or_default();
+    let known = KNOWN.iter().any(|known| address.starts_with(known));
+    match option {
+        "--index-url" | "-i" | "--extra-index-url" | "--find-links" | "-f" => {
+            return if known {
+                Some("known-index")
+            } else if address.is_empty() && option.contains('f') {
+                Some("local-path")
+            } else {
+                Some("other-index")
+            };
+        }
+        "--trusted-host" => return Some("trusted-host"),
+        "-r" | "--requirement" | "-c" | "--constraint" => return None,
+        _ => {}
+    }
+    let target = line.trim_start_matches("-e").trim_start_matches("--editable").trim();
+    let target = target.split_once(" @ ").map_or(target, |(_, target)| target.trim());
+    let target = target.split_once(" #").map_or(target, |(target, _)| target);
+    if target.starts_with("git+")
+        || target.starts_with("hg+")
+        || target.starts_with("svn+")
+        || target.starts_with("bzr+")
+    {
+        let encrypted = target.starts_with("git+https://") || target.starts_with("git+ssh://");
+        let host = target.split("://").nth(1).unwrap_or_default().trim_start_matches("git@");
+        let forge = ["github.com/", "gitlab.com/", "huggingface.co/", "bitbucket.org/", "github.com:"]
+            .iter()
+            .any(|forge| host.starts_with(forge));
+        return Some(if encrypted && forge { "repository" } else { "odd-repository" });
+    }
+    if target.starts_with("http://") || target.starts_with("ftp://") {
+        return Some("open-address");
+    }
+    if target.starts_with("https://") {
+        let at = KNOWN.iter().any(|known| target.starts_with(known)) || target.starts_with("https://github.com/");
+        return Some(if at {
+            "known-address"
+        } else if crate::text::shell::transport(target) == "https" {
+            "address"
+        } else {
+            "open-address"
+        });
+    }
+    if target.starts_with("file:") || target.starts_with("../") || target.starts_with('/') {
+        return Some("local-path");
+    }
+    None
+}

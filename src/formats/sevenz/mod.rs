@@ -1,0 +1,122 @@
+//! 7z archives, by the `sevenz-rust2` library, behind a look of our own at how
+//! much it would be asked to hold.
+
+mod wire;
+
+use sevenz_rust2::{Archive, BlockDecoder, Error, Password};
+
+use crate::engine::Cx;
+use crate::evidence::Span;
+use crate::formats::members::{self, Names};
+use crate::formats::stream;
+use crate::formats::{About, Format, Head, Match};
+use crate::input::Input;
+use crate::stop::Stop;
+
+/// Reads 7z archives: see [`Format`].
+#[derive(Debug)]
+pub struct SevenZ;
+
+impl Format for SevenZ {
+    fn name(&self) -> &'static str {
+        "sevenz"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "7z (7zFormat.txt of the LZMA SDK)",
+            extensions: &[".7z"],
+            reads: "names, links, and the content of every member, solid or not: copy, LZMA, LZMA2, bzip2, deflate, \
+                    branch filters, delta",
+            leaves_out: "encrypted members and headers, PPMd, Zstandard, Brotli, archives in several files",
+        }
+    }
+
+    fn recognise(&self, head: &Head<'_>) -> Match {
+        if head.starts_with(wire::SIGNATURE) { Match::Magic } else { Match::No }
+    }
+
+    fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+        let end = wire::check(input, cx.limits())?;
+        let password = Password::empty();
+        let archive = Archive::read(&mut input.reader(), &password).map_err(|error| stop(&error))?;
+        let mut names = Names::default();
+        for file in &archive.files {
+            cx.charge(1, 0)?;
+            let name = file.name().as_bytes();
+            members::check_name(cx, name, Span::at(0));
+            if !file.is_directory() && !is_link(file.windows_attributes()) {
+                // Only the checksum tells members of one name apart.
+                let content = if file.has_crc { file.crc } else { 0 };
+                names.member(cx, name, content, Span::at(0));
+            }
+            if file.has_stream && file.size > 0 || file.is_directory() {
+                continue;
+            }
+            cx.data(file.name(), Vec::new().into())?;
+        }
+        for index in 0..archive.blocks.len() {
+            block(input, &archive, index, &mut names, cx)?;
+        }
+        stream::trailing("sevenz", input, end, cx)
+    }
+}
+
+/// Examines the members of one block, which are compressed together.
+fn block(input: &Input, archive: &Archive, index: usize, names: &mut Names, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+    let password = Password::empty();
+    let mut source = input.reader();
+    let decoder = BlockDecoder::new(1, index, archive, &password, &mut source);
+    let mut stopped = None;
+    let outcome = decoder.for_each_entries(&mut |file, reader| {
+        if file.is_directory() || !file.has_stream || file.size == 0 {
+            return Ok(true);
+        }
+        let (content, failed) = cx.inflate(reader, input.len(), 0);
+        if let Some(failed) = &failed {
+            stream::bomb(failed, cx);
+            cx.gap(failed);
+        }
+        let result = if is_link(file.windows_attributes()) {
+            let bound = cx.limits().string_bytes;
+            content.prefix(bound).all(bound).and_then(|target| {
+                names.link(cx, file.name().as_bytes(), &target, true, Span::at(0));
+                cx.data(file.name(), content)
+            })
+        } else {
+            cx.child(file.name(), content)
+        };
+        stopped = result.err();
+        Ok(stopped.is_none() && failed.is_none())
+    });
+    if let Some(stopped) = stopped {
+        return Err(stopped);
+    }
+    if let Err(error) = outcome {
+        cx.gap(&stop(&error));
+    }
+    Ok(())
+}
+
+/// p7zip keeps the Unix mode in the upper half of the attributes.
+fn is_link(attributes: u32) -> bool {
+    attributes & 0x8000 != 0 && (attributes >> 16) & 0o170_000 == 0o120_000
+}
+
+fn stop(error: &Error) -> Stop {
+    match error {
+        Error::PasswordRequired | Error::MaybeBadPassword(_) => encrypted(),
+        // The library knows the method and was built without it.
+        Error::UnsupportedCompressionMethod(method) if method.contains("AES") => encrypted(),
+        Error::UnsupportedCompressionMethod(method) => Stop::unsupported(0, format!("7z method {method}")),
+        Error::Unsupported(what) => Stop::unsupported(0, what.clone()),
+        Error::Io(error, _) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            Stop::Truncated { offset: 0, needed: 1 }
+        }
+        other => Stop::malformed(0, format!("7z: {other}")),
+    }
+}
+
+fn encrypted() -> Stop {
+    Stop::Encrypted { offset: 0, what: "the 7z archive".into() }
+}

@@ -1,0 +1,135 @@
+//! TensorFlow: SavedModel, GraphDef and MetaGraphDef.
+//!
+//! All are protobuf messages around a graph of operators, of which some read
+//! and write files, open connections or call back into Python when the graph
+//! runs. Operators are listed wherever they stand, and the paths and addresses
+//! that they are given are followed to their constants.
+
+mod checkpoint;
+mod graph;
+mod metagraph;
+pub(super) mod ops;
+
+use crate::engine::Cx;
+use crate::formats::protobuf::{Shape, Value, Walker, is_name};
+use crate::formats::{About, Format, Head, Match};
+use crate::input::Input;
+use crate::stop::Stop;
+
+pub use checkpoint::Checkpoint;
+
+/// The TensorFlow graph reader.
+pub struct TensorFlow;
+
+/// Which message a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kindred {
+    SavedModel,
+    MetaGraph,
+    Graph,
+    /// `SavedMetadata`: Keras's part of a SavedModel, `keras_metadata.pb`.
+    KerasMetadata,
+    /// `FingerprintDef`, `fingerprint.pb`.
+    Fingerprint,
+}
+
+impl Format for TensorFlow {
+    fn name(&self) -> &'static str {
+        "tensorflow"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "TensorFlow SavedModel, GraphDef, MetaGraphDef and their companions, as tensorflow/core/protobuf \
+                    defines them",
+            extensions: &[".pb", ".meta"],
+            reads: "operators of graphs and library functions, with the paths and addresses they are given; \
+                    collections, assets, Keras metadata",
+            leaves_out: "whether a graph computes what it should; text protobuf",
+        }
+    }
+
+    fn recognise(&self, head: &Head<'_>) -> Match {
+        match kindred(head) {
+            Some((_, true)) => Match::Magic,
+            Some((_, false)) => Match::Likely,
+            None if matches!(head.name, "saved_model.pb" | "keras_metadata.pb" | "fingerprint.pb") => Match::Name,
+            None => Match::No,
+        }
+    }
+
+    fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+        let first = input.bytes(0, input.len().min(1 << 16), 1 << 16)?;
+        let name = cx.name().rsplit(['/', '\\']).next().unwrap_or_default().to_lowercase();
+        let head = Head { first: &first, last: &[], len: input.len(), name: &name };
+        let Some((kindred, _)) = kindred(&head) else {
+            return Err(Stop::malformed(0, "not a message of TensorFlow"));
+        };
+        let mut reader = graph::Reader::new(Walker::new(input), input, cx);
+        let whole = reader.walker.whole();
+        let outcome = match kindred {
+            Kindred::SavedModel => reader.saved_model(whole),
+            Kindred::MetaGraph => reader.meta_graph(whole),
+            Kindred::Graph => reader.graph_def(whole),
+            Kindred::KerasMetadata => reader.keras_metadata(whole),
+            Kindred::Fingerprint => Ok(()),
+        };
+        reader.finish();
+        outcome
+    }
+}
+
+/// Which message it is by its first fields, and whether that is sure.
+fn kindred(head: &Head<'_>) -> Option<(Kindred, bool)> {
+    let shape = Shape::of(head.first, head.len)?;
+    if head.name == "fingerprint.pb" && shape.only(&[1, 2, 3, 4, 5, 6, 7]) && shape.complete {
+        return Some((Kindred::Fingerprint, true));
+    }
+    // `saved_model_schema_version` has always been 1, and 0 is not written.
+    if shape.only(&[1, 2])
+        && let Some(graph) = shape.bytes(2, head.first)
+        && matches!(shape.first(1), Some(Value::Varint(1)) | None)
+        && is_meta_graph(graph, shape.first(2))
+    {
+        return Some((Kindred::SavedModel, true));
+    }
+    let first = shape.bytes(1, head.first)?;
+    if let Some(sure) = is_node(first, len_of(shape.first(1)))
+        && shape.only(&[1, 2, 3, 4, 5])
+    {
+        return Some((Kindred::Graph, sure));
+    }
+    if shape.only(&[1]) && memchr::memmem::find(head.first, b"_tf_keras_").is_some() {
+        return Some((Kindred::KerasMetadata, true));
+    }
+    // `meta_info_def`, `graph_def`
+    if shape.only(&[1, 2, 3, 4, 5, 6, 7])
+        && matches!(shape.first(2), Some(Value::Bytes(_)))
+        && Shape::of(first, len_of(shape.first(1))).is_some_and(|info| info.only(&[1, 2, 3, 4, 5, 6, 7, 8]))
+    {
+        return Some((Kindred::MetaGraph, head.is_named(&[".meta"])));
+    }
+    None
+}
+
+fn len_of(value: Option<Value>) -> u64 {
+    match value {
+        Some(Value::Bytes(bytes)) => bytes.len,
+        _ => 0,
+    }
+}
+
+fn is_meta_graph(graph: &[u8], value: Option<Value>) -> bool {
+    Shape::of(graph, len_of(value)).is_some_and(|shape| {
+        shape.only(&[1, 2, 3, 4, 5, 6, 7]) && shape.fields.iter().all(|(_, value)| matches!(value, Value::Bytes(_)))
+    })
+}
+
+/// Whether bytes are a `NodeDef`: a name and the operator's.
+fn is_node(node: &[u8], len: u64) -> Option<bool> {
+    let shape = Shape::of(node, len)?;
+    let name = shape.bytes(1, node)?;
+    let op = std::str::from_utf8(shape.bytes(2, node)?).ok()?;
+    let fits = is_name(name) && op.starts_with(|first: char| first.is_ascii_uppercase() || first == '_');
+    (fits && shape.only(&[1, 2, 3, 4, 5, 6, 7])).then(|| ops::origin(op) != "unknown")
+}

@@ -1,0 +1,215 @@
+//! XML: PMML models, OpenVINO networks and any other. Read as events; no
+//! entity is ever resolved, nothing outside the document is ever opened.
+
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
+
+use crate::engine::Cx;
+use crate::evidence::{Evidence, Kind, Span};
+use crate::formats::{About, Format, Head, Match};
+use crate::input::{Input, to_u64};
+use crate::stop::Stop;
+use crate::text;
+
+/// Reads XML: see [`Format`].
+#[derive(Debug)]
+pub struct Xml;
+
+const NAMED: &[&str] = &[".xml", ".pmml", ".xmodel", ".urdf", ".svg", ".xsl", ".xslt", ".rng", ".plist"];
+
+impl Format for Xml {
+    fn name(&self) -> &'static str {
+        "xml"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "XML 1.0; PMML 4 models, OpenVINO networks",
+            extensions: &[".xml", ".pmml"],
+            reads: "declarations, every element and attribute: entities, inclusions, scripts, libraries",
+            leaves_out: "what the numbers of a model mean; the weights beside an OpenVINO network",
+        }
+    }
+
+    fn recognise(&self, head: &Head<'_>) -> Match {
+        let first = text::decode(head.first.get(..head.first.len().min(512)).unwrap_or_default()).into_owned();
+        let start = first.trim_start();
+        let begins = start.starts_with("<?xml")
+            || start.starts_with("<!DOCTYPE") && !start.to_lowercase().starts_with("<!doctype html");
+        let named = head.is_named(NAMED) && start.starts_with('<');
+        if (begins || named) && !head.is_named(&[".html", ".htm"]) { Match::Likely } else { Match::No }
+    }
+
+    fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+        let bytes = input.all(cx.limits().header_bytes)?;
+        let source = text::decode(&bytes).into_owned();
+        let name = cx.name().to_lowercase();
+        let outcome = document(&source, cx);
+        let named = NAMED.iter().any(|ending| name.ends_with(ending));
+        if let Err(stop) = &outcome
+            && named
+        {
+            cx.gap(stop);
+            return Ok(());
+        }
+        outcome
+    }
+}
+
+fn document(source: &str, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+    let mut reader = Reader::from_str(source);
+    reader.config_mut().check_end_names = false;
+    let mut depth = 0_u64;
+    let mut rooted = false;
+    loop {
+        let at = reader.buffer_position();
+        cx.charge(1, at)?;
+        let event = reader.read_event();
+        match event {
+            Err(error) => {
+                return Err(Stop::malformed(at, format!("not XML: {}", text::excerpt(&error.to_string(), 120))));
+            }
+            Ok(Event::Eof) => break,
+            Ok(Event::DocType(declared)) => doctype(&declared, at, cx),
+            Ok(Event::PI(instruction)) => {
+                let content = instruction.to_string();
+                if content.starts_with("xml-stylesheet") && content.contains("href") {
+                    construct("external", &content, at, cx);
+                }
+            }
+            Ok(Event::Start(element)) => {
+                depth = depth.saturating_add(1);
+                if depth > cx.limits().nesting {
+                    return Err(Stop::Limit { offset: at, limit: "nesting" });
+                }
+                self::element(&element, at, cx);
+                rooted = true;
+            }
+            Ok(Event::Empty(element)) => {
+                self::element(&element, at, cx);
+                rooted = true;
+            }
+            Ok(Event::End(_)) => depth = depth.saturating_sub(1),
+            Ok(_) => {}
+        }
+    }
+    if depth > 0 || !rooted {
+        return Err(Stop::Truncated { offset: to_u64(source.len()), needed: 1 });
+    }
+    Ok(())
+}
+
+fn construct(what: &str, detail: &str, at: u64, cx: &mut Cx<'_, '_>) {
+    cx.push(Evidence::new(Kind::XmlConstruct, what, Span::at(at)).with("detail", text::excerpt(detail, 200)));
+}
+
+/// A document type declaration, with its internal subset.
+fn doctype(declared: &str, at: u64, cx: &mut Cx<'_, '_>) {
+    let subset = declared.find('[').and_then(|from| declared.get(from..)).unwrap_or_default();
+    let outside = declared.get(..declared.len().saturating_sub(subset.len())).unwrap_or_default();
+    let mut said = false;
+    for (from, _) in subset.match_indices("<!ENTITY") {
+        let rest = subset.get(from..).unwrap_or_default();
+        let declaration =
+            rest.get(..rest.find('>').map_or(rest.len(), |end| end.saturating_add(1))).unwrap_or_default();
+        let external = declaration.contains(" SYSTEM")
+            || declaration.contains(" PUBLIC")
+            || declaration.contains("\tSYSTEM")
+            || declaration.contains("\nSYSTEM");
+        construct(if external { "external" } else { "entity" }, declaration, at, cx);
+        said = true;
+    }
+    if (outside.contains("SYSTEM") || outside.contains("PUBLIC")) && !is_known_dtd(outside) {
+        construct("external", outside, at, cx);
+        said = true;
+    }
+    if !said {
+        construct("doctype", declared, at, cx);
+    }
+}
+
+/// Document types that publishers of vector graphics, property lists and
+/// help files write, and that no reader of models fetches.
+fn is_known_dtd(outside: &str) -> bool {
+    [
+        "http://www.w3.org/",
+        "https://www.w3.org/",
+        "http://www.apple.com/DTDs/",
+        "https://www.apple.com/DTDs/",
+        "-//W3C//",
+        "http://www.oasis-open.org/",
+    ]
+    .iter()
+    .any(|known| outside.contains(known))
+}
+
+/// An element: inclusions, scripts, and what OpenVINO and PMML load.
+fn element(element: &BytesStart<'_>, at: u64, cx: &mut Cx<'_, '_>) {
+    let name = element.name().as_ref().to_owned();
+    let local = name.rsplit(':').next().unwrap_or(&name).to_owned();
+    let mut attributes: Vec<(String, String)> = Vec::new();
+    for attribute in element.attributes().with_checks(false).flatten() {
+        let key = attribute.key.as_ref().to_owned();
+        attributes.push((key, attribute.value.into_owned()));
+    }
+    let value = |key: &str| attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
+    let shown = format!(
+        "{name} {}",
+        attributes.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+    );
+    match local.as_str() {
+        "include" if value("href").is_some() || name != local => construct("xinclude", &shown, at, cx),
+        "script" | "Script" => construct("script", &shown, at, cx),
+        "layer" => {
+            if let Some(library) = value("library") {
+                construct("library", library, at, cx);
+            }
+        }
+        "Extension" => {
+            let extender = value("extender").unwrap_or_default().to_owned();
+            let said = value("value").unwrap_or_default().to_owned();
+            if is_code(&said) || is_code(&extender) {
+                construct("script", &shown, at, cx);
+            }
+        }
+        "DefineFunction" | "Apply" => {
+            if let Some(function) = value("function").or_else(|| value("name"))
+                && is_code(function)
+            {
+                construct("script", &shown, at, cx);
+            }
+        }
+        _ => {}
+    }
+    for (key, value) in &attributes {
+        let outside = key.ends_with("schemaLocation") || key == "xmlns" || key.starts_with("xmlns:");
+        if !outside && (value.starts_with("file:///") || value.starts_with("\\\\")) {
+            construct("external", &format!("{key}={value}"), at, cx);
+        }
+        if key == "library" && local != "layer" || key == "extension_path" {
+            construct("library", value, at, cx);
+        }
+    }
+}
+
+/// Text that would run somewhere: a call of an interpreter or of a runtime.
+fn is_code(text: &str) -> bool {
+    [
+        "Runtime.getRuntime",
+        "ProcessBuilder",
+        "javax.script",
+        "eval(",
+        "exec(",
+        "system(",
+        "os.system",
+        "subprocess",
+        "__import__",
+        "java.lang.Runtime",
+        "<script",
+        "/bin/sh",
+        "cmd.exe",
+        "powershell",
+    ]
+    .iter()
+    .any(|code| text.contains(code))
+}

@@ -1,0 +1,139 @@
+//! What the members of an archive make it, by their names alone: which of them
+//! are raw tensors, which are pickles whatever they begin with, and which are
+//! TorchScript rather than Python.
+
+use std::collections::BTreeMap;
+
+/// How a member is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// By its content; what nothing recognises has not been examined.
+    Content,
+    /// By its content; what nothing recognises is raw data.
+    Data,
+    /// By this format, whatever it looks like.
+    As(&'static str),
+}
+
+/// PyTorch's records below one folder.
+#[derive(Debug, Default, Clone, Copy)]
+struct Root {
+    pickle: bool,
+    constants: bool,
+    package: bool,
+    export: bool,
+}
+
+impl Root {
+    fn layout(self) -> Option<&'static str> {
+        if self.package {
+            Some("torch-package")
+        } else if self.export {
+            Some("torch-export")
+        } else if self.pickle && self.constants {
+            Some("torchscript")
+        } else if self.pickle {
+            Some("torch")
+        } else {
+            None
+        }
+    }
+}
+
+/// The layouts found in one archive.
+#[derive(Debug, Default)]
+pub(super) struct Layouts {
+    roots: BTreeMap<String, Root>,
+    /// A Core ML package keeps its weights in one raw file.
+    core_ml: bool,
+}
+
+impl Layouts {
+    /// Looks at the names of all members.
+    pub(super) fn of<'n>(names: impl Iterator<Item = &'n [u8]>) -> Self {
+        let mut layouts = Self::default();
+        for name in names {
+            let name = String::from_utf8_lossy(name);
+            // A reader that cuts names at NUL sees another one.
+            let name = name.split('\0').next().unwrap_or_default();
+            layouts.core_ml |= name.ends_with(".mlmodel");
+            let mut mark = |ending: &str, set: fn(&mut Root)| {
+                if let Some(root) = name.strip_suffix(ending)
+                    && (root.is_empty() || root.ends_with('/'))
+                {
+                    set(layouts.roots.entry(root.to_owned()).or_default());
+                }
+            };
+            mark("data.pkl", |root| root.pickle = true);
+            mark("constants.pkl", |root| root.constants = true);
+            mark("bytecode.pkl", |root| root.constants = true);
+            mark(".data/extern_modules", |root| root.package = true);
+            mark(".data/python_version", |root| root.package = true);
+            mark("archive_format", |root| root.export = true);
+        }
+        layouts.roots.retain(|_, root| root.layout().is_some());
+        layouts
+    }
+
+    /// The layouts, each with the folder that it is in.
+    pub(super) fn list(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        self.roots.iter().filter_map(|(root, found)| Some((root.as_str(), found.layout()?)))
+    }
+
+    /// How the member called `name` is to be read.
+    pub(super) fn reading(&self, name: &str) -> Reading {
+        if self.core_ml && name.ends_with("/weight.bin") {
+            return Reading::Data;
+        }
+        self.place(name).map_or(Reading::Content, |(root, record)| torch(root, record))
+    }
+
+    /// Which loader runs the member called `name` as code.
+    pub(super) fn code(&self, name: &str) -> Option<&'static str> {
+        self.place(name).and_then(|(root, record)| runs(root, record))
+    }
+
+    fn place<'n>(&self, name: &'n str) -> Option<(Root, &'n str)> {
+        let name = name.split('\0').next().unwrap_or_default();
+        // The longest folder that has a layout decides: models nest.
+        let mut folders = name.match_indices('/').map(|(at, _)| at.saturating_add(1)).rev().chain([0]);
+        folders.find_map(|at| {
+            let (folder, record) = name.split_at_checked(at)?;
+            self.roots.get(folder).map(|root| (*root, record))
+        })
+    }
+}
+
+/// By whom the record is run as code, when it is.
+fn runs(root: Root, record: &str) -> Option<&'static str> {
+    let native = [".so", ".dll", ".dylib", ".pyd"];
+    if root.package && record.ends_with(".py") {
+        Some("torch.package")
+    } else if root.export && native.iter().any(|ending| record.ends_with(ending)) {
+        Some("aotinductor")
+    } else {
+        None
+    }
+}
+
+/// How PyTorch reads a record.
+fn torch(root: Root, record: &str) -> Reading {
+    if record.ends_with(".pkl") || record.ends_with(".debug_pkl") {
+        return Reading::As("pickle");
+    }
+    if record.starts_with("code/") && record.ends_with(".py") && !root.package {
+        return Reading::As("torchscript");
+    }
+    let is_key = |key: &str| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit());
+    let raw = match record.split_once('/') {
+        Some(("data" | "constants" | "tensors", key)) if is_key(key) => true,
+        Some(("data", key)) if root.export => key.starts_with("weights/") || key.starts_with("constants/"),
+        // Storages of a package, and one-line records such as its version.
+        Some((".data", _)) => true,
+        Some(_) => false,
+        None => {
+            record.starts_with('.') || matches!(record, "version" | "byteorder" | "archive_format" | "archive_version")
+        }
+    };
+    if raw { Reading::Data } else { Reading::Content }
+}

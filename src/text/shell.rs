@@ -1,0 +1,206 @@
+//! Shell commands: what a line of a script, a notebook's `!` line or the
+//! argument of `os.system` would do.
+
+/// What a command does that is worth a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Act {
+    /// `fetch-run`, `reverse-shell`, `decode-run`, `destroy`, `startup`.
+    pub what: &'static str,
+    /// Where from, for what is fetched.
+    pub source: String,
+    /// Whether the source is plain HTTP, a bare address or unknown
+    /// (`open`), or named and encrypted (`https`).
+    pub transport: &'static str,
+}
+
+const FETCHERS: &[&str] = &["curl", "wget", "fetch", "iwr", "invoke-webrequest", "lwp-download", "aria2c"];
+const SHELLS: &[&str] = &[
+    "sh",
+    "bash",
+    "zsh",
+    "dash",
+    "ksh",
+    "ash",
+    "python",
+    "python3",
+    "python2",
+    "perl",
+    "ruby",
+    "node",
+    "php",
+    "iex",
+    "invoke-expression",
+    "pwsh",
+    "powershell",
+];
+
+/// The acts in `script`, in order, with the offset of their line.
+pub(crate) fn acts(script: &str) -> Vec<(usize, Act)> {
+    let mut found = Vec::new();
+    let mut offset = 0_usize;
+    for line in script.split_inclusive('\n') {
+        let text = line.trim();
+        if !text.starts_with('#') || text.starts_with("#!") {
+            found.extend(line_acts(text).into_iter().map(|act| (offset, act)));
+        }
+        offset = offset.saturating_add(line.len());
+    }
+    found
+}
+
+/// The acts of one command line.
+pub(crate) fn line_acts(line: &str) -> Vec<Act> {
+    let lower = line.to_lowercase();
+    let mut found = Vec::new();
+    let plain = |what: &'static str| Act { what, source: String::new(), transport: "none" };
+    if is_reverse_shell(&lower) {
+        found.push(plain("reverse-shell"));
+    }
+    if let Some(source) = fetched_and_run(&lower) {
+        let transport = transport(&source);
+        found.push(Act { what: "fetch-run", source, transport });
+    }
+    if is_decoded_and_run(&lower) {
+        found.push(plain("decode-run"));
+    }
+    if lower.contains("rm -rf / ")
+        || lower.ends_with("rm -rf /")
+        || lower.contains("rm -rf /*")
+        || lower.contains("rm -rf ~ ")
+        || lower.ends_with("rm -rf ~")
+        || lower.contains(":(){ :|:& };:")
+        || lower.contains("mkfs.ext") && lower.contains("/dev/sd")
+    {
+        found.push(plain("destroy"));
+    }
+    if is_startup_write(&lower) {
+        found.push(plain("startup"));
+    }
+    found
+}
+
+fn is_reverse_shell(line: &str) -> bool {
+    line.contains("/dev/tcp/")
+        || line.contains("/dev/udp/") && line.contains("sh")
+        || (line.contains("nc ") || line.contains("ncat ") || line.contains("netcat "))
+            && (line.contains(" -e ") || line.contains(" -c ") || line.contains("mkfifo"))
+        || line.contains("mkfifo") && line.contains("/bin/sh")
+        || line.contains("bash -i") && line.contains(">&")
+        || line.contains("socat ") && line.contains("exec:")
+}
+
+/// The address of something that is downloaded and handed to an interpreter.
+fn fetched_and_run(line: &str) -> Option<String> {
+    let fetcher = words(line).any(|word| FETCHERS.contains(&word))
+        || line.contains("downloadstring(")
+        || line.contains("urlopen(")
+        || line.contains("downloadfile(");
+    if !fetcher {
+        return None;
+    }
+    let piped = line.split('|').skip(1).any(|part| {
+        let mut words = words(part).filter(|word| !matches!(*word, "sudo" | "env" | "-e" | "tee" | "exec"));
+        words.next().is_some_and(|word| SHELLS.contains(&word))
+    });
+    let substituted = (line.contains("$(") || line.contains("<(") || line.contains('`'))
+        && words(line).any(|word| SHELLS.contains(&word) || matches!(word, "eval" | "source"));
+    let evaluated = line.contains("iex ") || line.contains("iex(") || line.contains("invoke-expression");
+    let saved = line.contains("chmod +x") || line.contains("chmod 7") || line.contains("chmod a+x") || {
+        let after = line.split(['&', ';']).skip(1);
+        after.into_iter().any(|part| {
+            let mut words = words(part);
+            let first = words.next().unwrap_or_default();
+            let second = words.next().unwrap_or_default();
+            first.starts_with("./") || (SHELLS.contains(&first) && second.starts_with(['/', '.']))
+        })
+    };
+    (piped || substituted || evaluated || saved).then(|| address(line).unwrap_or_default())
+}
+
+fn is_decoded_and_run(line: &str) -> bool {
+    (line.contains("base64 -d")
+        || line.contains("base64 --decode")
+        || line.contains("xxd -r")
+        || line.contains("b64decode"))
+        && (line.split('|').skip(2).any(|part| words(part).next().is_some_and(|word| SHELLS.contains(&word)))
+            || line.contains("eval ")
+            || line.contains("eval(")
+            || line.contains("exec("))
+        || (line.contains("powershell") || line.contains("pwsh"))
+            && (line.contains(" -enc ") || line.contains(" -e ") || line.contains(" -encodedcommand"))
+}
+
+/// Files that a later login or boot runs.
+const STARTUP: &[&str] = &[
+    ".bashrc",
+    ".bash_profile",
+    ".profile",
+    ".zshrc",
+    ".zprofile",
+    "/etc/cron",
+    "/var/spool/cron",
+    "/etc/rc.local",
+    "/etc/profile",
+    "/etc/ld.so.preload",
+    "authorized_keys",
+    "/etc/systemd/system",
+    ".config/autostart",
+    "launchagents",
+    "launchdaemons",
+    "sitecustomize.py",
+    "usercustomize.py",
+    "start menu\\programs\\startup",
+    "/etc/init.d",
+    ".config/systemd/user",
+];
+
+/// Whether `path` is one that a later login, boot or interpreter start runs.
+pub(crate) fn is_startup_path(path: &str) -> bool {
+    let lower = path.to_lowercase();
+    STARTUP.iter().any(|part| lower.contains(part)) || lower.contains("site-packages") && lower.ends_with(".pth")
+}
+
+fn is_startup_write(line: &str) -> bool {
+    let writes = line.contains('>') || line.contains("tee ") || line.contains("cp ") || line.contains("crontab -");
+    line.contains("| crontab")
+        || writes && line.split(['>', ' ']).any(|word| is_startup_path(word) && !word.contains("cp"))
+        && (line.contains(">>") || line.contains("tee -a") || line.contains("> ~") || line.contains("> /"))
+        // Adding to PATH is what installers do.
+        && !line.contains("path=")
+}
+
+/// The words of a command, without quotes and paths before a program's name.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|char: char| {
+        char.is_whitespace() || matches!(char, '\'' | '"' | '(' | ')' | '`' | ';' | '&' | '|' | '$')
+    })
+    .filter(|word| !word.is_empty())
+    .map(|word| match word.strip_prefix("/usr/bin/").or_else(|| word.strip_prefix("/bin/")) {
+        Some(program) => program,
+        None => word,
+    })
+}
+
+/// The first address in `text`.
+pub(crate) fn address(text: &str) -> Option<String> {
+    let at = text.find("http://").or_else(|| text.find("https://")).or_else(|| text.find("ftp://"))?;
+    let rest = text.get(at..)?;
+    let end =
+        rest.find(|char: char| char.is_whitespace() || matches!(char, '\'' | '"' | '|' | ')' | '`' | ';' | '<' | '>'));
+    Some(rest.get(..end.unwrap_or(rest.len())).unwrap_or(rest).to_owned())
+}
+
+/// `https` for a named host reached by TLS, else `open`.
+pub(crate) fn transport(address: &str) -> &'static str {
+    let Some(rest) = address.strip_prefix("https://") else { return "open" };
+    let host = rest.split(['/', ':', '?']).next().unwrap_or_default();
+    let numeric = host.starts_with('[') || host.chars().all(|char| char.is_ascii_digit() || char == '.');
+    if numeric || host.is_empty() { "open" } else { "https" }
+}
+
+/// The program that a command line starts, without its folder.
+pub(crate) fn program(command: &str) -> String {
+    let mut words = command.split_whitespace().filter(|word| !word.contains('=') && !matches!(*word, "sudo" | "env"));
+    let first = words.next().unwrap_or_default().trim_matches(['\'', '"']);
+    first.rsplit(['/', '\\']).next().unwrap_or(first).trim_end_matches(".exe").to_lowercase()
+}

@@ -1,0 +1,49 @@
+//! Every sample of the corpus gets the verdict that its manifest promises.
+
+use rayon::prelude::*;
+use weighin::Scanner;
+use weighin::report::{FileReport, Verdict};
+
+use crate::check::{files_of, rules, samples, worst};
+
+/// `suspicious` in the manifest is a lower bound; the others are exact.
+fn is_as_promised(promised: &str, verdict: Verdict) -> bool {
+    match promised {
+        "suspicious" => matches!(verdict, Verdict::Suspicious | Verdict::Malicious),
+        exact => verdict.name() == exact,
+    }
+}
+
+#[test]
+fn every_sample_gets_its_verdict() {
+    let scanner = Scanner::new(rules());
+    let wrong: Vec<String> = samples()
+        .par_iter()
+        .filter_map(|sample| {
+            let reports: Vec<FileReport> = scanner.scan(&files_of(sample), &()).files;
+            assert!(!reports.is_empty(), "{} is not there", sample.path);
+            let verdict = worst(&reports);
+            let why: Vec<String> = reports
+                .iter()
+                .flat_map(|report| {
+                    let findings =
+                        report.findings.iter().map(|finding| format!("{} {}", finding.rule, finding.message));
+                    findings.chain(report.gaps.iter().map(|gap| format!("{:?} {}", gap.reason, gap.detail)))
+                })
+                .collect();
+            (!is_as_promised(&sample.verdict, verdict)).then(|| {
+                format!("{}: {} ({}) got {}: {why:?}", sample.path, sample.verdict, sample.what, verdict.name())
+            })
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{} samples:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn the_same_bytes_give_the_same_report() {
+    let scanner = Scanner::new(rules());
+    let corpus = [crate::check::corpus().join("pickle")];
+    let once = weighin::report::json(&scanner.scan(&corpus, &())).expect("a report is JSON");
+    let again = weighin::report::json(&scanner.scan(&corpus, &())).expect("a report is JSON");
+    assert!(once == again, "two scans of the same files differ");
+}
