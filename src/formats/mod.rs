@@ -21,7 +21,9 @@ use crate::engine::Cx;
 use crate::input::Input;
 use crate::stop::Stop;
 
+pub mod bson;
 pub mod bzip2;
+pub mod catboost;
 mod codec;
 pub mod empty;
 pub mod executable;
@@ -37,18 +39,22 @@ pub mod jinja;
 pub mod json;
 pub mod keras_config;
 pub mod lfs;
+pub mod lightgbm;
 pub mod lz4;
 pub mod lzma;
 pub mod markup;
 pub mod marshal;
 pub mod media;
 mod members;
+pub mod msgpack;
+pub mod mxnet;
 pub mod notebook;
 pub mod numpy;
 pub mod onnx;
 pub mod other;
 pub mod ort;
 pub mod paddle;
+pub mod paddle_params;
 pub mod pickle;
 mod protobuf;
 pub mod pyc;
@@ -65,7 +71,10 @@ mod stream;
 pub mod tar;
 pub mod tensorflow;
 pub mod text;
+pub mod torch7;
 pub mod torchscript;
+pub mod torchserve;
+pub mod xgboost;
 pub mod xml;
 pub mod xz;
 pub mod yaml;
@@ -167,6 +176,7 @@ pub const ALL: &[&dyn Format] = &[
     &coreml::CoreMl,
     &coreml::MilBlob,
     &paddle::Paddle,
+    &paddle_params::PaddleParams,
     &shards::Shards,
     &engines::TensorRt,
     &engines::Rknn,
@@ -208,6 +218,14 @@ pub const ALL: &[&dyn Format] = &[
     &keras_config::KerasConfig,
     &skops::Skops,
     &rds::Rds,
+    &xgboost::Xgboost,
+    &lightgbm::Lightgbm,
+    &catboost::Catboost,
+    &torchserve::Manifest,
+    &msgpack::Msgpack,
+    &mxnet::Mxnet,
+    &torch7::Torch7,
+    &bson::Bson,
 ];
 
 /// The format called `name`.

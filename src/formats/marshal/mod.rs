@@ -1,5 +1,6 @@
-//! CPython's marshalled code objects: `.pyc` files, `marshal.loads` payloads of
-//! pickles, and the functions that Keras Lambda layers carry.
+//! CPython's marshalled code objects: what stands behind the header of a `.pyc`
+//! file, `marshal.loads` payloads of pickles, and the functions that Keras
+//! Lambda layers carry.
 //!
 //! Nothing is unmarshalled or run: the bytes are read into constants and names,
 //! and the instructions are walked for what they import and call.
@@ -34,25 +35,15 @@ impl Format for Marshal {
 
     fn about(&self) -> About {
         About {
-            title: "Compiled Python (CPython Python/marshal.c, versions 2.7 to 3.14, and .pyc files)",
-            extensions: &[".pyc", ".pyo"],
+            title: "Marshalled Python code (CPython Python/marshal.c, 2.7 to 3.14)",
+            extensions: &[],
             reads: "code objects with their names, constants and nested functions; imports and calls from the instructions of 2.7 and 3.6 to 3.13",
             leaves_out: "the instructions of other versions, of which only names and constants are read; calls whose callee is computed",
         }
     }
 
     fn recognise(&self, head: &Head<'_>) -> Match {
-        if let Some(start) = pyc_header(head.first).map(|(_, start)| start) {
-            return if looks_like_code(head.first.get(start..).unwrap_or_default()) {
-                Match::Magic
-            } else {
-                Match::Likely
-            };
-        }
-        if looks_like_code(head.first) {
-            return Match::Likely;
-        }
-        if head.is_named(&[".pyc", ".pyo"]) { Match::Name } else { Match::No }
+        if looks_like_code(head.first) { Match::Likely } else { Match::No }
     }
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
