@@ -7,6 +7,9 @@ use crate::formats::{About, Format, Head, Match};
 use crate::input::{Cursor, Input, to_u64};
 use crate::stop::Stop;
 
+/// Flax cuts arrays above this into chunks (`MAX_CHUNK_SIZE`); their frame is small.
+const CHUNK: u64 = (1 << 30) + (1 << 16);
+
 /// The format.
 #[derive(Debug)]
 pub struct Msgpack;
@@ -34,10 +37,12 @@ impl Format for Msgpack {
             !key.is_empty()
                 && key.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'/' | b'-'))
         });
-        if name {
-            return Match::Likely;
+        match (name, head.is_named(&[".msgpack"])) {
+            (true, true) => Match::Magic,
+            (true, false) => Match::Likely,
+            (false, true) => Match::Name,
+            (false, false) => Match::No,
         }
-        if head.is_named(&[".msgpack"]) { Match::Name } else { Match::No }
     }
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
@@ -113,6 +118,7 @@ fn value(cursor: &mut Cursor<'_>, cx: &mut Cx<'_, '_>) -> Result<Option<u64>, St
         }
         0xc4..=0xc6 => {
             let length = size(cursor, 1 << tag.saturating_sub(0xc4))?;
+            too_long(length, offset, cursor, cx);
             let held = cursor.sub(length)?;
             if held.len() > 4 && super::hdf5::looks_loaded(&held.prefix(16).all(16)?) {
                 cx.data(&format!("bytes @ {offset:#x}"), held)?;
@@ -120,12 +126,21 @@ fn value(cursor: &mut Cursor<'_>, cx: &mut Cx<'_, '_>) -> Result<Option<u64>, St
         }
         0xc7..=0xc9 => {
             let length = size(cursor, 1 << tag.saturating_sub(0xc7))?;
+            too_long(length, offset, cursor, cx);
             extension(cursor, length, offset, cx)?;
         }
         0xd4..=0xd8 => extension(cursor, 1 << tag.saturating_sub(0xd4), offset, cx)?,
         0xc1 => return Err(Stop::malformed(offset, "the byte that MessagePack never uses")),
     }
     Ok(None)
+}
+
+/// Evidence of a value that is longer than Flax writes, and than the file is.
+fn too_long(length: u64, offset: u64, cursor: &Cursor<'_>, cx: &mut Cx<'_, '_>) {
+    if length > CHUNK && length > cursor.remaining() {
+        let detail = format!("{length} bytes, of which {} are there", cursor.remaining());
+        cx.push(Evidence::new(Kind::HeaderField, "length", Span::at(offset)).with("detail", detail));
+    }
 }
 
 /// An extension value. Flax has three: arrays, complex numbers and scalars.

@@ -59,11 +59,11 @@ impl Format for Manifest {
             if key == "handler" {
                 let stock = STOCK.contains(&text);
                 let evidence = Evidence::new(Kind::ReferenceCode, text, span).with("key", "handler");
-                cx.push(evidence.with("where", if stock { "stock" } else { "local" }));
+                cx.push(evidence.with("origin", if stock { "stock" } else { "own" }));
             }
             if key == "requirementsFile" {
                 let evidence = Evidence::new(Kind::ReferenceCode, text, span).with("key", "requirements");
-                cx.push(evidence.with("where", "remote"));
+                cx.push(evidence.with("origin", "index"));
             }
         }
         let twice = model.get_all("handler").filter_map(Json::as_str).nth(1);
