@@ -49,7 +49,7 @@ def honest(add):
     add("pickle-no-extension.zip", MALICIOUS, zip_file([Member("model", EVIL, DEFLATED)]), f"a pickle without extension: {WHAT}", "CVE-2025-1889: members are routed by content")
     add("pickle-named-txt.zip", MALICIOUS, zip_file([Member("data.txt", EVIL, DEFLATED)]), f"a pickle named data.txt: {WHAT}", "the same")
     add("pickle-protocol-0.zip", MALICIOUS, zip_file([Member("x.pk1", dumps_p0(), DEFLATED)]), f"a protocol-0 pickle named x.pk1: {WHAT}", "protocols 0 and 1 have no magic")
-    add("python-payload.zip", MALICIOUS, zip_file([Member("setup.py", f"import os\nos.system({COMMAND!r})\n".encode(), DEFLATED)]), "a Python file that runs a command on import", "code beside the model")
+    add("python-payload.zip", SUSPICIOUS, zip_file([Member("setup.py", f"import os\nos.system({COMMAND!r})\n".encode(), DEFLATED)]), "a Python file that runs a command on import", "code beside the model")
     add("elf.zip", MALICIOUS, zip_file([Member("weights.bin", executables.elf(), DEFLATED)]), "an ELF executable named weights.bin", "a native executable in the place of weights")
 
 
