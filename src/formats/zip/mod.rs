@@ -46,7 +46,9 @@ impl Format for Zip {
     }
 
     fn recognise(&self, head: &Head<'_>) -> Match {
-        if begins(head.first) {
+        // Two or three letters are no text when the name promises an archive.
+        let cut = head.len < 4 && head.len > 0 && wire::LOCAL.starts_with(head.first);
+        if begins(head.first) || (cut && head.is_named(self.about().extensions)) {
             return Match::Magic;
         }
         match tail_end(head) {
@@ -57,6 +59,9 @@ impl Format for Zip {
     }
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+        if input.len() < wire::END_LENGTH {
+            return Err(Stop::Truncated { offset: input.len(), needed: wire::END_LENGTH.saturating_sub(input.len()) });
+        }
         let survey = Survey::new(input, cx)?;
         let mut first = [0; 8];
         let n = input.read_at(0, &mut first)?;
