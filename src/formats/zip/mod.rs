@@ -272,6 +272,14 @@ impl<'i> Reader<'i> {
         }
     }
 
+    /// What the bytes around the records belong to: TensorFlow Lite appends
+    /// its labels to a model as an archive.
+    fn of(&self, place: &str) -> Result<&'static str, Stop> {
+        let mut identifier = [0; 4];
+        self.input.read_at(4, &mut identifier)?;
+        Ok(if place == "before" && &identifier == b"TFL3" { "tflite" } else { "zip" })
+    }
+
     /// Bytes that belong to no record.
     fn leftovers(&self, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         let covered = &self.survey.covered;
@@ -291,7 +299,7 @@ impl<'i> Reader<'i> {
             cx.push(
                 Evidence::new(Kind::BytesUnexplained, place, Span::new(start, length))
                     .with("length", length.to_string())
-                    .with("of", "zip"),
+                    .with("of", self.of(place)?),
             );
             // What stands at the very start is read as part of this artifact.
             if start > 0 {
