@@ -3,7 +3,7 @@
 import bz2
 import struct
 
-from .archives_tar import Entry, gnu_long_name, pax, tar_file
+from .archives_tar import Entry, gnu_long_name, header, pax, tar_file
 from .deflate import gzip_member, stored, xz_stream, zlib_stream
 from .joblibs import lzma_alone
 from .opcodes import dumps
@@ -64,6 +64,14 @@ def zstd_skippable(data):
     return b"\x50\x2a\x4d\x18" + struct.pack("<I", len(data)) + data
 
 
+def tar_with_size(field):
+    """A tar of one member whose size field is `field`."""
+    block = bytearray(header(Entry("notes.txt", b"text\n")))
+    block[124:136], block[148:156] = field, b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block) + b"text\n" + bytes(507 + 1024)
+
+
 def add_samples(corpus):
     def add(name, verdict, data, what, why):
         corpus.add(f"archive/{name}", verdict, data, what, why)
@@ -119,6 +127,7 @@ def add_samples(corpus):
     add("tar-duplicate.tar", MALICIOUS, tar_file([("model.pkl", HONEST), ("model.pkl", EVIL)]), "one name twice, the second evil", "unpacking keeps the last")
     add("tar-checksum-wrong.tar", INCOMPLETE, tar_file([("notes.txt", b"text\n"), Entry("b.txt", b"text\n", checksum=1)]), "a member whose header checksum is wrong", "a reader stops there")
     add("tar-size-beyond.tar", INCOMPLETE, tar_file([("notes.txt", b"text\n"), Entry("b.bin", b"text\n", size=1 << 40)]), "a member of 2**40 bytes", "a size that the file does not hold")
+    add("tar-size-not-a-number.tar", SUSPICIOUS, tar_with_size(b"0000000zz\0\0\0"), "a member whose size is no number", "readers take it for nothing, or refuse it")
     add("tar-truncated.tar", INCOMPLETE, tar_file([("model.bin", bytes(4096))])[:2000], "an archive cut inside a member", "a partial download")
     nemo = [("./model_config.yaml", b"target: nemo.collections.asr.models.EncDecCTCModel\nencoder:\n  _target_: nemo.collections.asr.modules.ConvASREncoder\n  feat_in: 64\n")]
     add("honest.nemo", CLEAN, tar_file([*nemo, ("./model_weights.ckpt", HONEST)]), "a NeMo archive with nemo targets", "hydra targets of the framework itself")

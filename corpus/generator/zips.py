@@ -4,7 +4,9 @@ import struct
 import zlib
 
 from . import executables
-from .deflate import deflate_longest_zeros, deflate_zeros
+from .archives import zstd_frame
+from .deflate import deflate_longest_zeros, deflate_zeros, xz_stream
+from .joblibs import lzma_alone
 from .opcodes import asm, dumps
 from .registry import CLEAN, COMMAND, INCOMPLETE, MALICIOUS, SUSPICIOUS
 from .torch import EVIL, WHAT, small_state_dict, torch_zip, zip_members
@@ -38,6 +40,12 @@ def honest(add):
         "a symlink to a file in the same folder", "links that stay inside are legal")
     for name, method in (("stored", STORED), ("deflated", DEFLATED), ("bzip2", BZIP2)):
         add(f"pickle-{name}.zip", MALICIOUS, zip_file([Member("model.pkl", EVIL, method)]), f"a {name} pickle: {WHAT}", "members are unpacked and read")
+    packed = lzma_alone(EVIL)
+    for name, method, raw in (("zstd", 93, zstd_frame(EVIL)), ("xz", 95, xz_stream(EVIL)),
+                              ("lzma", 14, b"\x10\x02\x05\x00" + packed[:5] + packed[13:])):
+        flags = 0x2 if method == 14 and packed[5:13] == b"\xff" * 8 else 0
+        add(f"pickle-{name}.zip", MALICIOUS, zip_file([Member("model.pkl", EVIL, method, flags=flags, raw=raw)]),
+            f"a pickle packed with {name}: {WHAT}", "methods beyond deflate, as 7-Zip and WinZip write them")
     add("pickle-no-extension.zip", MALICIOUS, zip_file([Member("model", EVIL, DEFLATED)]), f"a pickle without extension: {WHAT}", "CVE-2025-1889: members are routed by content")
     add("pickle-named-txt.zip", MALICIOUS, zip_file([Member("data.txt", EVIL, DEFLATED)]), f"a pickle named data.txt: {WHAT}", "the same")
     add("pickle-protocol-0.zip", MALICIOUS, zip_file([Member("x.pk1", dumps_p0(), DEFLATED)]), f"a protocol-0 pickle named x.pk1: {WHAT}", "protocols 0 and 1 have no magic")
@@ -88,9 +96,19 @@ def disagreements(add):
     add("tampered-clean-in-directory.pt", MALICIOUS, clean_in_directory(clean), "the directory points data.pkl at a clean pickle, the local headers hold an evil one too", "two views of one archive")
     add("tampered-honest-crc.zip", SUSPICIOUS, zip_file([Member("notes.txt", TEXT, central={"crc": 5})]), "a text whose CRC is wrong", "damage or tampering: the content is clean, the archive is not right")
     add("tampered-size-honest.zip", SUSPICIOUS, zip_file([Member("notes.txt", TEXT, local={"size": 4, "packed": 4})]), "a text whose local header claims another size", "no writer makes this")
+    add("checksum-absent.pt", CLEAN, torch_zip_without_checksums(clean), "a torch zip whose checksums are all zero", "torch.serialization.set_crc32_options(False) writes this")
     add("method-unknown.zip", INCOMPLETE, zip_file([Member("model.pkl", EVIL, 95, raw=bytes(range(40)))]), "a member packed with method 95 and no readable data", "what cannot be unpacked has not been examined")
     add("encrypted.zip", INCOMPLETE, zip_file([Member("model.pkl", bytes(40), flags=0x1, raw=bytes((i * 73 + 41) & 0xFF for i in range(52)))]),
         "an encrypted member", "the honest use of the encryption bit: not examined, never clean")
+
+
+def torch_zip_without_checksums(pickle):
+    """What torch writes when it is told to compute no checksums."""
+    members = zip_members(pickle, {"0": bytes(24), "1": bytes(8)})
+    for member in members:
+        member.descriptor = False
+        member.local = member.central = {"crc": 0}
+    return zip_file(members, zip64=True)
 
 
 def clean_in_directory(clean):

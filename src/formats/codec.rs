@@ -137,20 +137,8 @@ pub(super) fn zip_lzma(mut feed: Feed, size: Option<u64>, limits: &Limits) -> io
     Ok(Box::new(Lzma::new(feed, stream)))
 }
 
-/// One Zstandard frame, RFC 8878; nothing for a skippable one.
-pub(super) fn zstd(mut feed: Feed, limits: &Limits) -> io::Result<Box<dyn Read>> {
-    let held = feed.fill_buf()?;
-    if let [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] = held {
-        let mut head = [0; 8];
-        feed.read_exact(&mut head)?;
-        let [_, _, _, _, length @ ..] = head;
-        let length = u64::from(u32::from_le_bytes(length));
-        let skipped = io::copy(&mut (&mut feed).take(length), &mut io::sink())?;
-        if skipped < length {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        return Ok(Box::new(io::empty()));
-    }
+/// One Zstandard frame, RFC 8878.
+pub(super) fn zstd(feed: Feed, limits: &Limits) -> io::Result<Box<dyn Read>> {
     let decoder = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(feed, limits.dictionary_bytes);
     Ok(Box::new(decoder.map_err(io::Error::other)?))
 }

@@ -25,8 +25,12 @@ pub mod bson;
 pub mod bzip2;
 pub mod catboost;
 mod codec;
+pub mod coreml;
 pub mod empty;
+pub mod engines;
 pub mod executable;
+pub mod executorch;
+mod flatbuffers;
 pub mod gguf;
 pub mod gzip;
 pub mod hdf5;
@@ -47,8 +51,10 @@ pub mod mxnet;
 pub mod notebook;
 pub mod numpy;
 pub mod onnx;
+pub mod ort;
 pub mod other;
 pub mod paddle;
+pub mod paddle_params;
 pub mod pickle;
 mod protobuf;
 pub mod pyc;
@@ -60,11 +66,13 @@ pub mod requirements;
 pub mod safetensors;
 pub mod script;
 pub mod sevenz;
+pub mod shards;
 pub mod skops;
 mod stream;
 pub mod tar;
 pub mod tensorflow;
 pub mod text;
+pub mod tflite;
 pub mod torch7;
 pub mod torchscript;
 pub mod torchserve;
@@ -162,6 +170,18 @@ pub const ALL: &[&dyn Format] = &[
     &onnx::Onnx,
     &tensorflow::TensorFlow,
     &tensorflow::Checkpoint,
+    &tflite::TfLite,
+    &ort::Ort,
+    &executorch::ExecuTorch,
+    &coreml::CoreMl,
+    &coreml::MilBlob,
+    &paddle::Paddle,
+    &paddle_params::PaddleParams,
+    &shards::Shards,
+    &engines::TensorRt,
+    &engines::Rknn,
+    &engines::Mxnet,
+    &engines::Ncnn,
     &hdf5::Hdf5,
     &marshal::Marshal,
     &zip::Zip,
@@ -203,7 +223,6 @@ pub const ALL: &[&dyn Format] = &[
     &catboost::Catboost,
     &torchserve::Manifest,
     &msgpack::Msgpack,
-    &paddle::Paddle,
     &mxnet::Mxnet,
     &torch7::Torch7,
     &bson::Bson,

@@ -94,6 +94,9 @@ pub(super) struct Wrapper {
     pub open: Open,
     /// Whether readers of the format read one stream after another as one.
     pub several: bool,
+    /// Where something begins that decoders pass over: how long its head is,
+    /// and how long what follows the head.
+    pub skipped: fn(&[u8]) -> Option<(u64, u64)>,
 }
 
 /// The decompressed bytes of streams that follow one another, zero bytes
@@ -107,26 +110,41 @@ struct Streams<'w> {
     opened: u64,
     /// Where the current stream began.
     started: u64,
+    /// What decoders pass over, by offset and length.
+    skipped: Vec<(u64, u64)>,
 }
 
 impl Streams<'_> {
     /// Opens the next stream when there is one.
     fn next(&mut self) -> io::Result<Option<Box<dyn Read>>> {
-        if self.opened > 0 && !self.wrapper.several {
-            return Ok(None);
-        }
-        let ended = self.position.get();
-        let at = after_zeros(&self.input, ended).map_err(io::Error::other)?;
-        let mut head = [0; 32];
-        let n = self.input.read_at(at, &mut head).map_err(io::Error::other)?;
-        if !(self.wrapper.begins)(head.get(..n).unwrap_or_default()) {
-            return Ok(None);
-        }
-        // Opening costs time and yields nothing by itself.
-        self.opened = self.opened.saturating_add(1);
-        if self.opened > self.limits.artifacts {
-            return Err(io::Error::other("more streams in a row than limit `artifacts` allows"));
-        }
+        let at = loop {
+            if self.opened > 0 && !self.wrapper.several {
+                return Ok(None);
+            }
+            let at = after_zeros(&self.input, self.position.get()).map_err(io::Error::other)?;
+            let mut head = [0; 32];
+            let n = self.input.read_at(at, &mut head).map_err(io::Error::other)?;
+            let head = head.get(..n).unwrap_or_default();
+            // Opening costs time and yields nothing by itself.
+            self.opened = self.opened.saturating_add(1);
+            if self.opened > self.limits.artifacts {
+                return Err(io::Error::other("more streams in a row than limit `artifacts` allows"));
+            }
+            if let Some((before, length)) = (self.wrapper.skipped)(head) {
+                let start = at.saturating_add(before);
+                let end = start.saturating_add(length);
+                if end > self.input.len() {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                self.skipped.push((start, length));
+                self.position.set(end);
+                continue;
+            }
+            if !(self.wrapper.begins)(head) {
+                return Ok(None);
+            }
+            break at;
+        };
         self.position.set(at);
         let opened = (self.wrapper.open)(Feed::new(&self.input, Rc::clone(&self.position)), self.limits)?;
         self.started = at;
@@ -189,11 +207,18 @@ pub(super) fn unwrap(wrapper: &Wrapper, input: &Input, cx: &mut Cx<'_, '_>) -> R
         current: None,
         opened: 0,
         started: 0,
+        skipped: Vec::new(),
     };
     let (content, stop) = cx.inflate(&mut streams, input.len(), 0);
+    let skipped = std::mem::take(&mut streams.skipped);
     let name = inner_name(cx.name(), wrapper.extensions);
     if !content.is_empty() || stop.is_none() {
         content_child(cx, &name, content)?;
+    }
+    for (offset, length) in skipped {
+        if length > 0 {
+            cx.data(&format!("skipped frame @ {offset:#x}"), input.window(offset, length)?)?;
+        }
     }
     let end = position.get();
     if let Some(stop) = stop {

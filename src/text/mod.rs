@@ -110,6 +110,21 @@ pub(crate) fn source(input: &Input, bound: u64) -> Result<Vec<u8>, Stop> {
     input.all(bound)
 }
 
+/// Keeps a limit as a gap. A text is always read as text too, so that a reader
+/// that only may be right would otherwise leave no trace of having given up.
+///
+/// # Errors
+/// Any other [`Stop`].
+pub(crate) fn keep_limit<T: Default>(outcome: Result<T, Stop>, cx: &mut crate::engine::Cx<'_, '_>) -> Result<T, Stop> {
+    match outcome {
+        Err(stop @ Stop::Limit { .. }) => {
+            cx.gap(&stop);
+            Ok(T::default())
+        }
+        other => other,
+    }
+}
+
 /// At most `chars` characters of `text`, on one line.
 pub(crate) fn excerpt(text: &str, chars: usize) -> String {
     let mut short = String::new();

@@ -16,6 +16,7 @@ const WRAPPER: Wrapper = Wrapper {
     begins: is_bzip2,
     open: codec::bzip2,
     several: true,
+    skipped: |_| None,
 };
 
 fn is_bzip2(first: &[u8]) -> bool {

@@ -20,6 +20,7 @@ const WRAPPER: Wrapper = Wrapper {
     begins: is_gzip,
     open: codec::gzip,
     several: true,
+    skipped: |_| None,
 };
 
 // RFC 1952 2.3.1: FLG bits.

@@ -48,17 +48,22 @@ impl Format for Jinja {
     }
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
-        let bytes = text::source(input, cx.limits().source_bytes)?;
-        let source = text::decode(&bytes).into_owned();
-        cx.charge(to_u64(source.len()), 0)?;
-        let tokens = lexer::tokens(&source);
-        let nesting = lexer::nesting(&tokens);
-        scan(&tokens, cx);
-        if nesting > cx.limits().nesting {
-            return Err(Stop::Limit { offset: 0, limit: "nesting" });
-        }
-        stacker::maybe_grow(2 << 20, STACK, || parse(&lexer::without_tags(&source, ADDED_TAGS), cx))
+        let outcome = read(input, cx);
+        text::keep_limit(outcome, cx)
     }
+}
+
+fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+    let bytes = text::source(input, cx.limits().source_bytes)?;
+    let source = text::decode(&bytes).into_owned();
+    cx.charge(to_u64(source.len()), 0)?;
+    let tokens = lexer::tokens(&source);
+    let nesting = lexer::nesting(&tokens);
+    scan(&tokens, cx);
+    if nesting > cx.limits().nesting {
+        return Err(Stop::Limit { offset: 0, limit: "nesting" });
+    }
+    stacker::maybe_grow(2 << 20, STACK, || parse(&lexer::without_tags(&source, ADDED_TAGS), cx))
 }
 
 /// The tree, by a parser that knows less than Jinja2 does; the tokens have

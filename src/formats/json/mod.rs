@@ -57,26 +57,30 @@ impl Format for Json {
     }
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
-        let bytes = input.all(cx.limits().header_bytes)?;
-        let decoded =
-            matches!(bytes.get(..2), Some(b"\xff\xfe" | b"\xfe\xff")).then(|| text::decode(&bytes).into_owned());
-        let bytes = decoded.as_ref().map_or(bytes.as_slice(), |text| text.as_bytes());
-        let name = cx.name().to_lowercase();
-        let outcome = documents(bytes, cx);
-        let named = NAMED.iter().any(|ending| name.ends_with(ending));
-        if let Err(stop) = &outcome
-            && named
-        {
-            // Something by this name is meant to be JSON: that it can't be
-            // read is a gap even when it can be read as text.
-            cx.gap(stop);
-            return Ok(());
-        }
-        if outcome.is_ok() && bytes.iter().all(u8::is_ascii_whitespace) && !bytes.is_empty() && named {
-            cx.gap_because(GapReason::Malformed, "there is no JSON document", 0);
-        }
-        outcome
+        let outcome = read(input, cx);
+        text::keep_limit(outcome, cx)
     }
+}
+
+fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+    let bytes = input.all(cx.limits().header_bytes)?;
+    let decoded = matches!(bytes.get(..2), Some(b"\xff\xfe" | b"\xfe\xff")).then(|| text::decode(&bytes).into_owned());
+    let bytes = decoded.as_ref().map_or(bytes.as_slice(), |text| text.as_bytes());
+    let name = cx.name().to_lowercase();
+    let outcome = documents(bytes, cx);
+    let named = NAMED.iter().any(|ending| name.ends_with(ending));
+    if let Err(stop) = &outcome
+        && named
+    {
+        // Something by this name is meant to be JSON: that it can't be
+        // read is a gap even when it can be read as text.
+        cx.gap(stop);
+        return Ok(());
+    }
+    if outcome.is_ok() && bytes.iter().all(u8::is_ascii_whitespace) && !bytes.is_empty() && named {
+        cx.gap_because(GapReason::Malformed, "there is no JSON document", 0);
+    }
+    outcome
 }
 
 /// Reads one document, or one a line.

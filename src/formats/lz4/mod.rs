@@ -16,6 +16,7 @@ const WRAPPER: Wrapper = Wrapper {
     begins: is_lz4,
     open: codec::lz4,
     several: true,
+    skipped: |_| None,
 };
 
 fn is_lz4(first: &[u8]) -> bool {

@@ -16,6 +16,7 @@ const WRAPPER: Wrapper = Wrapper {
     begins: is_lzma,
     open: codec::lzma_alone,
     several: false,
+    skipped: |_| None,
 };
 
 fn is_lzma(first: &[u8]) -> bool {

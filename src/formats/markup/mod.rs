@@ -38,14 +38,18 @@ impl Format for Markup {
     }
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
-        let bytes = input.all(cx.limits().header_bytes)?;
-        cx.charge(to_u64(bytes.len()), 0)?;
-        let lower = bytes.to_ascii_lowercase();
-        if let Some(at) =
-            memchr::memmem::find(&lower, b"<script").or_else(|| memchr::memmem::find(&lower, b"javascript:"))
-        {
-            cx.push(Evidence::new(Kind::EmbeddedScript, "javascript", Span::at(to_u64(at))).with("where", "markup"));
-        }
-        Ok(())
+        let outcome = read(input, cx);
+        text::keep_limit(outcome, cx)
     }
+}
+
+fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+    let bytes = input.all(cx.limits().header_bytes)?;
+    cx.charge(to_u64(bytes.len()), 0)?;
+    let lower = bytes.to_ascii_lowercase();
+    if let Some(at) = memchr::memmem::find(&lower, b"<script").or_else(|| memchr::memmem::find(&lower, b"javascript:"))
+    {
+        cx.push(Evidence::new(Kind::EmbeddedScript, "javascript", Span::at(to_u64(at))).with("where", "markup"));
+    }
+    Ok(())
 }

@@ -38,6 +38,11 @@ fn kind(first: &[u8]) -> Option<&'static str> {
         [b'8', b'B', b'P', b'S', 0, ..] => "psd",
         [0, 0, 0, 12, b'j', b'P', b' ', b' ', ..] => "jpeg2000",
         [0x76, 0x2f, 0x31, 0x01, ..] => "exr",
+        [b'F', b'O', b'R', b'M', ..] if at(8, b"AIF") => "aiff",
+        [b'.', b's', b'n', b'd', 0, ..] => "au",
+        [b'M', b'T', b'h', b'd', 0, 0, 0, 6, ..] => "midi",
+        [b'P', b'4'..=b'6', b'\n' | b' ', b'0'..=b'9' | b'#', ..] => "pnm",
+        [b'#', b'?', b'R', b'A', b'D', b'I', b'A', b'N', b'C', b'E', ..] => "hdr",
         _ => return None,
     })
 }

@@ -52,14 +52,19 @@ impl Format for Notebook {
     }
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
-        let bytes = input.all(cx.limits().header_bytes)?;
-        let mut code = String::new();
-        let outcome = cells(&bytes, &mut code, cx);
-        if !code.trim().is_empty() {
-            cx.child_as("python", CELLS, Input::from(code.as_bytes()))?;
-        }
-        outcome
+        let outcome = read(input, cx);
+        text::keep_limit(outcome, cx)
     }
+}
+
+fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+    let bytes = input.all(cx.limits().header_bytes)?;
+    let mut code = String::new();
+    let outcome = cells(&bytes, &mut code, cx);
+    if !code.trim().is_empty() {
+        cx.child_as("python", CELLS, Input::from(code.as_bytes()))?;
+    }
+    outcome
 }
 
 /// Walks the document; what it holds of Python goes to `code`.

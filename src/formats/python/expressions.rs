@@ -10,7 +10,7 @@ use crate::stop::Stop;
 use crate::text::shell;
 
 use super::statements::{Call, Machine, dotted};
-use super::value::{BUILT, CARRIED, DECODED, ENVIRON, FETCHED, SECRET, Val, What};
+use super::value::{BUILT, CARRIED, DECODED, ENVIRON, FETCHED, SCATTERED, SECRET, Val, What};
 use super::{fold, names, watch};
 
 /// How many local functions a value is followed through.
@@ -255,7 +255,7 @@ impl<'a> Machine<'a, '_, '_, '_> {
                 return Val::unknown();
             }
             let found = names::canonical(&names::attribute(base, key));
-            if index.marks & (BUILT | DECODED) != 0 && watch::is_watched(&found) {
+            if index.marks & (BUILT | DECODED) != 0 && is_dangerous(&found) {
                 self.anomaly("hidden-name", &found, range);
             }
             return Val::name(found);
@@ -298,8 +298,9 @@ impl<'a> Machine<'a, '_, '_, '_> {
         {
             return Ok(result);
         }
+        let calls_back = callable.as_name().is_some_and(|name| watch::calls_back(&names::canonical(name)));
         for value in arguments.iter().chain(keywords.iter().map(|(_, value)| value)) {
-            self.handed(value, range);
+            self.handed(value, calls_back, range);
         }
         match &callable.what {
             What::Function(index) => {
@@ -362,9 +363,9 @@ impl<'a> Machine<'a, '_, '_, '_> {
     }
 
     /// A callable that is handed to something else will be called by it.
-    fn handed(&mut self, value: &Val<'a>, range: TextRange) {
+    fn handed(&mut self, value: &Val<'a>, calls_back: bool, range: TextRange) {
         match &value.what {
-            What::Function(index) => self.reaches(*index),
+            What::Function(index) if calls_back => self.reaches(*index),
             What::Name(path) => {
                 let name = names::canonical(path);
                 // A result is known by the name of what gave it, so only the
@@ -396,7 +397,7 @@ impl<'a> Machine<'a, '_, '_, '_> {
             return Ok(value);
         }
         self.judge(name, arguments, first, marks, range)?;
-        if watch::is_watched(name) {
+        if watch::is_watched(name) && !watch::is_of_process(name) {
             let all: Vec<Val<'a>> = arguments.iter().chain(keywords.iter().map(|(_, value)| value)).cloned().collect();
             self.note(name, &all, range, None);
         }
@@ -436,7 +437,7 @@ impl<'a> Machine<'a, '_, '_, '_> {
                 let attribute = arguments.get(1)?;
                 let value = self.member(arguments.first()?, &attribute.as_text()?);
                 let found = value.as_name().map(names::canonical);
-                if let Some(found) = found.filter(|found| hidden(attribute) && watch::is_watched(found)) {
+                if let Some(found) = found.filter(|found| hidden(attribute) && is_dangerous(found)) {
                     self.anomaly("hidden-name", &found, range);
                 }
                 Some(value)
@@ -445,10 +446,7 @@ impl<'a> Machine<'a, '_, '_, '_> {
                 let module = text(0)?;
                 let built = arguments.first().is_some_and(hidden);
                 let known = names::canonical(&module);
-                if built
-                    && (watch::is_watched(&known)
-                        || matches!(known.as_str(), "os" | "sys" | "builtins" | "ctypes" | "base64" | "pickle"))
-                {
+                if built && is_dangerous(&known) {
                     self.anomaly("hidden-name", &known, range);
                 }
                 // `__import__('a.b')` gives `a`, unless told otherwise.
@@ -483,8 +481,8 @@ impl<'a> Machine<'a, '_, '_, '_> {
                 self.anomaly(if executes { "encoded-exec" } else { "encoded-command" }, name, range);
             } else if executes
                 && name != "types.FunctionType"
-                && given & BUILT != 0
-                && first.is_some_and(|first| is_scattered(first))
+                && given & SCATTERED != 0
+                && first.is_some_and(|first| first.as_text().is_some())
             {
                 self.anomaly("built-exec", name, range);
             }
@@ -539,7 +537,7 @@ impl<'a> Machine<'a, '_, '_, '_> {
         for argument in arguments {
             // `@atexit.register` and its like will call what they are given.
             if matches!(callable.as_name(), Some("atexit.register")) {
-                self.handed(argument, range);
+                self.handed(argument, true, range);
             }
         }
         match &callable.what {
@@ -578,7 +576,11 @@ impl<'a> Machine<'a, '_, '_, '_> {
             name: name.to_owned(),
             rendered: self.rendered(range),
             arguments: arguments.iter().take(6).map(shown).collect(),
-            constant: !arguments.is_empty() && arguments.iter().all(Val::is_constant),
+            constant: if watch::is_execute(name) || watch::is_process(name) {
+                arguments.first().is_some_and(Val::is_constant)
+            } else {
+                !arguments.is_empty() && arguments.iter().all(Val::is_constant)
+            },
             program: if watch::is_process(name) { Some(program(arguments.first())) } else { None },
             detail,
             range,
@@ -606,13 +608,6 @@ fn program(command: Option<&Val<'_>>) -> String {
     }
 }
 
-/// Text that was put together from characters, so that no reader can see it.
-fn is_scattered(value: &Val<'_>) -> bool {
-    value.as_text().is_some_and(|text| {
-        text.contains("import") || text.contains("__") || text.contains("exec") || text.contains("system")
-    })
-}
-
 /// `().__class__.__base__` and its like.
 fn is_object_walk(expression: &Expr) -> bool {
     let mut at = expression;
@@ -629,4 +624,23 @@ fn is_object_walk(expression: &Expr) -> bool {
             _ => return false,
         }
     }
+}
+
+/// Modules and functions that run programs or code: nobody has a reason to
+/// hide their names.
+fn is_dangerous(name: &str) -> bool {
+    watch::is_process(name)
+        || watch::is_execute(name)
+        || matches!(
+            name,
+            "os" | "subprocess"
+                | "builtins"
+                | "pty"
+                | "ctypes"
+                | "posix"
+                | "nt"
+                | "marshal"
+                | "socket"
+                | "builtins.__import__"
+        )
 }

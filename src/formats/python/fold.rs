@@ -5,7 +5,7 @@ use std::io::Read as _;
 
 use crate::text::encoded;
 
-use super::value::{BUILT, CARRIED, DECODED, Val, What};
+use super::value::{BUILT, CARRIED, DECODED, PARTIAL, SCATTERED, Val, What};
 
 /// Longest value that is followed: a payload in source is a few kilobytes.
 pub(super) const LONGEST: usize = 4 << 20;
@@ -67,8 +67,9 @@ pub(super) fn arithmetic<'a>(left: &Val<'a>, operator: ruff_python_ast::Operator
         }
         // `Path.home() / ".bashrc"`: what is known of the path is its end.
         (_, Operator::Div, What::Str(end)) => {
-            let start = left.as_str().unwrap_or_default();
-            Val::text(format!("{start}/{end}"), marks)
+            let start = left.as_str();
+            let partial = if start.is_some() { 0 } else { PARTIAL };
+            Val::text(format!("{}/{end}", start.unwrap_or_default()), marks | partial)
         }
         _ => Val::marked(marks),
     }
@@ -149,7 +150,8 @@ pub(super) fn index<'a>(value: &Val<'a>, index: &Val<'a>) -> Option<Val<'a>> {
 
 /// `value[start:stop:step]`; `None` for a bound that is left out.
 pub(super) fn slice<'a>(value: &Val<'a>, start: Option<i64>, stop: Option<i64>, step: Option<i64>) -> Val<'a> {
-    let marks = value.marks | BUILT;
+    let turned = if step.is_some_and(|step| step < 0) { SCATTERED } else { 0 };
+    let marks = value.marks | BUILT | turned;
     let Some(items) = value.items() else { return Val::marked(value.marks & CARRIED) };
     let len = i64::try_from(items.len()).unwrap_or(i64::MAX);
     let step = step.unwrap_or(1);
@@ -275,11 +277,11 @@ pub(super) fn function<'a>(name: &str, arguments: &[Val<'a>]) -> Option<Val<'a>>
     match name {
         "builtins.chr" => {
             let char = char::from_u32(u32::try_from(first?.as_int()?).ok()?)?;
-            Some(Val::text(char.to_string(), marks | BUILT))
+            Some(Val::text(char.to_string(), marks | BUILT | SCATTERED))
         }
         "builtins.ord" => first?.as_str()?.chars().next().map(|char| Val::int(i64::from(u32::from(char)))),
         "builtins.bytes" | "builtins.bytearray" => match &first?.what {
-            What::List(items) => Some(Val::bytes(octets(items)?, marks | BUILT)),
+            What::List(items) => Some(Val::bytes(octets(items)?, marks | BUILT | SCATTERED)),
             What::Str(text) => Some(Val::bytes(text.as_bytes(), marks)),
             What::Bytes(_) => first.cloned(),
             _ => None,
@@ -306,7 +308,7 @@ pub(super) fn function<'a>(name: &str, arguments: &[Val<'a>]) -> Option<Val<'a>>
         "builtins.reversed" => {
             let mut items = first?.items()?;
             items.reverse();
-            Some(Val::list(items).with(marks | BUILT))
+            Some(Val::list(items).with(marks | BUILT | SCATTERED))
         }
         "builtins.len" => i64::try_from(first?.items()?.len()).ok().map(Val::int),
         "builtins.range" => range(arguments),
@@ -341,7 +343,8 @@ pub(super) fn function<'a>(name: &str, arguments: &[Val<'a>]) -> Option<Val<'a>>
         | "io.StringIO" => first.filter(|first| first.as_bytes().is_some()).cloned(),
         "os.path.join" => {
             let parts: Vec<&str> = arguments.iter().map(|part| part.as_str().unwrap_or_default()).collect();
-            Some(Val::text(parts.join("/"), marks))
+            let known = arguments.iter().all(|part| part.as_str().is_some());
+            Some(Val::text(parts.join("/"), marks | if known { 0 } else { PARTIAL }))
         }
         _ => None,
     }

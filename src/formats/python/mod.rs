@@ -35,7 +35,7 @@ const NAMED: &[&str] = &[".py", ".pyi", ".pyw", ".pyx", ".pxd"];
 
 /// Stack for sources that nest deeply: the parser's and the walk's frames at
 /// the deepest nesting that is read, in an unoptimised build.
-const STACK: usize = 64 << 20;
+const STACK: usize = 256 << 20;
 
 /// Nesting that any thread's own stack can take.
 const SHALLOW: u64 = 40;
@@ -45,6 +45,26 @@ const SHALLOW: u64 = 40;
 const PLAIN_CODECS: &[&str] = &[
     "utf", "utf8", "ascii", "us-ascii", "latin", "iso", "cp", "windows", "gbk", "gb2312", "gb18030", "big5", "euc",
     "shift", "koi8", "mac", "mbcs", "utf8-sig", "l1",
+];
+
+/// Codecs of the standard library that turn text into other text.
+const TURNING_CODECS: &[&str] = &[
+    "rot13",
+    "rot-13",
+    "utf-7",
+    "utf7",
+    "unicode-escape",
+    "raw-unicode-escape",
+    "hex",
+    "base64",
+    "zlib",
+    "zip",
+    "bz2",
+    "uu",
+    "quopri",
+    "punycode",
+    "idna",
+    "string-escape",
 ];
 
 /// Whether the first lines look like Python to someone who reads it.
@@ -110,20 +130,26 @@ impl Format for Python {
     }
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
-        let bytes = text::source(input, cx.limits().source_bytes)?;
-        odd_codec(&bytes, cx);
-        let source = text::decode(&bytes).into_owned();
-        // Python reads a file's text up to no end: what follows NUL is refused.
-        let nesting = depth::nesting(&source);
-        cx.charge(crate::input::to_u64(source.len()), 0)?;
-        if nesting > cx.limits().nesting {
-            return Err(Stop::Limit { offset: 0, limit: "nesting" });
-        }
-        if nesting > SHALLOW {
-            return stacker::grow(STACK, || examine(&source, cx));
-        }
-        stacker::maybe_grow(1 << 20, STACK, || examine(&source, cx))
+        let outcome = read(input, cx);
+        text::keep_limit(outcome, cx)
     }
+}
+
+fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+    let bytes = text::source(input, cx.limits().source_bytes)?;
+    odd_codec(&bytes, cx);
+    let source = text::decode(&bytes).into_owned();
+    // Python reads a file's text up to no end: what follows NUL is refused.
+    let nesting = depth::nesting(&source);
+    cx.charge(crate::input::to_u64(source.len()), 0)?;
+    // A level of an operator chain takes far less than one of brackets.
+    if nesting > cx.limits().nesting.saturating_mul(8) {
+        return Err(Stop::Limit { offset: 0, limit: "nesting" });
+    }
+    if nesting > SHALLOW {
+        return stacker::grow(STACK, || examine(&source, cx));
+    }
+    stacker::maybe_grow(1 << 20, STACK, || examine(&source, cx))
 }
 
 fn examine(source: &str, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
@@ -138,7 +164,11 @@ fn examine(source: &str, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     if let Some(error) = parsed.errors().first() {
         let offset = u64::from(error.location.start().to_u32());
         let stop = Stop::malformed(offset, format!("not Python: {}", error.error));
-        let named = cells || NAMED.iter().any(|ending| name.ends_with(ending)) || name.starts_with("source");
+        // Text given to `exec` that is no Python runs nothing.
+        if name.starts_with("source given to") {
+            return outcome;
+        }
+        let named = cells || NAMED.iter().any(|ending| name.ends_with(ending));
         outcome?;
         if !named {
             return Err(stop);
@@ -167,6 +197,11 @@ fn odd_codec(bytes: &[u8], cx: &mut Cx<'_, '_>) {
             && !codec.starts_with("utf-7")
             && !codec.starts_with("utf7");
         if !codec.is_empty() && !plain {
+            let turns = TURNING_CODECS.iter().any(|turning| codec.starts_with(turning));
+            if !turns {
+                cx.gap_because(GapReason::Unsupported, format!("the source is encoded with the codec {codec}"), 0);
+                continue;
+            }
             cx.push(Evidence::new(Kind::PythonAnomaly, "odd-codec", Span::at(0)).with("detail", codec.clone()));
             cx.gap_because(GapReason::Unsupported, format!("the source is encoded with the codec {codec}"), 0);
         }

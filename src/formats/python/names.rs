@@ -84,12 +84,9 @@ pub(super) fn builtin(name: &str) -> Option<String> {
 pub(super) fn canonical(path: &str) -> String {
     let mut parts: Vec<&str> = path.split('.').collect();
     // `transformers.utils.os.system` is `os.system`.
-    let walk = parts
-        .iter()
-        .enumerate()
-        .skip(1)
-        .rev()
-        .find(|(index, part)| CARRIED.contains(part) && index.saturating_add(1) < parts.len());
+    let walk = parts.iter().enumerate().skip(1).rev().find(|(index, part)| {
+        CARRIED.contains(part) && parts.first() != Some(part) && index.saturating_add(1) < parts.len()
+    });
     if let Some((index, _)) = walk {
         parts = parts.split_off(index);
     }

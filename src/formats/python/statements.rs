@@ -494,6 +494,7 @@ impl<'a, 'c, 'j, 'e> Machine<'a, 'c, 'j, 'e> {
             None if call.main => Scope::Main,
             None => outermost,
         };
+        self.reverse_shells();
         let imports = std::mem::take(&mut self.imports);
         for ((module, at_import), range) in imports {
             let scope = if at_import { outermost } else { Scope::Function };
@@ -532,6 +533,30 @@ impl<'a, 'c, 'j, 'e> Machine<'a, 'c, 'j, 'e> {
                 .with("detail", anomaly.detail.clone().unwrap_or_default())
                 .with("call", anomaly.rendered.clone());
             self.cx.push(evidence);
+        }
+    }
+
+    /// A socket that is connected and a shell that is started, in one place.
+    fn reverse_shells(&mut self) {
+        let mut places: BTreeMap<Option<usize>, (bool, Option<TextRange>)> = BTreeMap::new();
+        for call in &self.calls {
+            let place = places.entry(call.within).or_default();
+            place.0 |= matches!(
+                call.name.as_str(),
+                "socket.socket.connect" | "socket.create_connection" | "socket.socket.connect_ex"
+            );
+            let shell = call.program.as_deref().is_some_and(|program| {
+                matches!(program, "sh" | "bash" | "zsh" | "cmd" | "powershell" | "ash" | "dash")
+            });
+            if call.name == "os.dup2" || call.name == "pty.spawn" || shell && watch::is_process(&call.name) {
+                place.1 = Some(call.range);
+            }
+        }
+        for (within, (connects, shell)) in places {
+            if let (true, Some(range)) = (connects, shell) {
+                self.current = within;
+                self.anomaly("reverse-shell", "a socket becomes the input and output of a shell", range);
+            }
         }
     }
 
@@ -574,6 +599,9 @@ fn span(range: TextRange) -> Span {
 
 /// `__name__ == "__main__"`, either way around.
 fn is_main_guard(test: &Expr) -> bool {
+    if let Expr::BoolOp(node) = test {
+        return node.op == ruff_python_ast::BoolOp::And && node.values.iter().any(is_main_guard);
+    }
     let Expr::Compare(compare) = test else { return false };
     let sides = std::iter::once(compare.left.as_ref()).chain(compare.comparators.iter());
     let mut name = false;

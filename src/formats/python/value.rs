@@ -43,8 +43,13 @@ pub(super) const ENVIRON: u8 = 8;
 /// Read from a file of credentials.
 pub(super) const SECRET: u8 = 16;
 
+/// Put together from single characters or numbers, or turned around.
+pub(super) const SCATTERED: u8 = 32;
+/// Only a part of it is known.
+pub(super) const PARTIAL: u8 = 64;
+
 /// Marks that go from what a call is given to what it returns.
-pub(super) const CARRIED: u8 = DECODED | FETCHED | ENVIRON | SECRET;
+pub(super) const CARRIED: u8 = DECODED | FETCHED | ENVIRON | SECRET | SCATTERED | PARTIAL;
 
 /// A function or class that the source defines.
 #[derive(Debug, Clone)]
@@ -153,6 +158,7 @@ impl<'a> Val<'a> {
     /// Whether it is a literal, through and through.
     pub(super) fn is_constant(&self) -> bool {
         match &self.what {
+            _ if self.marks & PARTIAL != 0 => false,
             What::Str(_) | What::Bytes(_) | What::Int(_) => true,
             What::List(items) => items.iter().all(Val::is_constant),
             _ => false,

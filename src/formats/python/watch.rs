@@ -213,78 +213,108 @@ fn any_below(name: &str, parents: &[&str]) -> bool {
     parents.iter().any(|parent| below(name, parent))
 }
 
+/// Functions that start a program by a command given as their first argument.
+const PROCESS: &[&str] = &[
+    "os.system",
+    "os.popen",
+    "os.popen2",
+    "os.popen3",
+    "os.popen4",
+    "subprocess.Popen",
+    "subprocess.run",
+    "subprocess.call",
+    "subprocess.check_call",
+    "subprocess.check_output",
+    "subprocess.getoutput",
+    "subprocess.getstatusoutput",
+    "pty.spawn",
+    "commands.getoutput",
+    "commands.getstatusoutput",
+    "popen2.popen2",
+    "popen2.popen3",
+    "asyncio.create_subprocess_exec",
+    "asyncio.create_subprocess_shell",
+    "pexpect.spawn",
+    "pexpect.run",
+    "os.execl",
+    "os.execle",
+    "os.execlp",
+    "os.execlpe",
+    "os.execv",
+    "os.execve",
+    "os.execvp",
+    "os.execvpe",
+    "os.spawnl",
+    "os.spawnle",
+    "os.spawnlp",
+    "os.spawnlpe",
+    "os.spawnv",
+    "os.spawnve",
+    "os.spawnvp",
+    "os.spawnvpe",
+    "os.posix_spawn",
+    "os.posix_spawnp",
+    "os.startfile",
+    "ctypes.CDLL.system",
+    "ctypes.CDLL.popen",
+    "ctypes.CDLL.execve",
+    "ctypes.cdll.msvcrt.system",
+    "ctypes.windll.msvcrt.system",
+    "pip.main",
+    "pip._internal.main",
+    "pip._internal.cli.main.main",
+    "IPython.get_ipython.system",
+];
+
 /// Starts a program by a command given as its first argument.
 pub(super) fn is_process(name: &str) -> bool {
-    any_below(
-        name,
-        &[
-            "os.system",
-            "os.popen",
-            "os.popen2",
-            "os.popen3",
-            "os.popen4",
-            "subprocess.Popen",
-            "subprocess.run",
-            "subprocess.call",
-            "subprocess.check_call",
-            "subprocess.check_output",
-            "subprocess.getoutput",
-            "subprocess.getstatusoutput",
-            "pty.spawn",
-            "commands",
-            "popen2",
-            "asyncio.create_subprocess_exec",
-            "asyncio.create_subprocess_shell",
-            "pexpect",
-            "os.execl",
-            "os.execle",
-            "os.execlp",
-            "os.execlpe",
-            "os.execv",
-            "os.execve",
-            "os.execvp",
-            "os.execvpe",
-            "os.spawnl",
-            "os.spawnle",
-            "os.spawnlp",
-            "os.spawnlpe",
-            "os.spawnv",
-            "os.spawnve",
-            "os.spawnvp",
-            "os.spawnvpe",
-            "os.posix_spawn",
-            "os.posix_spawnp",
-            "os.startfile",
-            "ctypes.CDLL.system",
-            "ctypes.CDLL.popen",
-            "ctypes.CDLL.execve",
-            "ctypes.cdll.msvcrt.system",
-            "ctypes.windll.msvcrt.system",
-            "pip.main",
-            "pip._internal.main",
-            "pip._internal.cli.main.main",
-            "IPython.get_ipython.system",
-        ],
-    ) && !matches!(
-        name.rsplit('.').next(),
-        Some(
-            "communicate"
-                | "wait"
-                | "poll"
-                | "read"
-                | "readlines"
-                | "readline"
-                | "close"
-                | "terminate"
-                | "kill"
-                | "decode"
-                | "strip"
-                | "split"
-                | "stdout"
-                | "write"
-                | "splitlines"
-        )
-    )
+    PROCESS.contains(&name)
+}
+
+/// A method of what a call that starts a program gave.
+pub(super) fn is_of_process(name: &str) -> bool {
+    PROCESS.iter().any(|process| name != *process && below(name, process))
+}
+
+/// Whether a call of `name` will call the functions that it is handed.
+pub(super) fn calls_back(name: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "threading.Thread",
+        "threading.Timer",
+        "_thread.start_new_thread",
+        "atexit.register",
+        "multiprocessing.Process",
+        "builtins.map",
+        "builtins.filter",
+        "builtins.sorted",
+        "builtins.max",
+        "builtins.min",
+        "builtins.list",
+        "builtins.tuple",
+        "functools.reduce",
+        "asyncio.run",
+        "asyncio.create_task",
+        "asyncio.ensure_future",
+        "asyncio.get_event_loop.run_until_complete",
+        "signal.signal",
+        "weakref.finalize",
+        "sys.settrace",
+        "sys.setprofile",
+        "concurrent.futures.ThreadPoolExecutor.submit",
+        "concurrent.futures.ProcessPoolExecutor.submit",
+        "concurrent.futures.ThreadPoolExecutor.map",
+        "multiprocessing.Pool.map",
+        "multiprocessing.Pool.apply_async",
+        "builtins.next",
+        "builtins.iter",
+        "timeit.timeit",
+        "contextvars.Context.run",
+        "sched.scheduler.enter",
+        "builtins.exec",
+        "builtins.any",
+        "builtins.all",
+    ];
+    NAMES.contains(&name)
 }
 
 /// Runs the source or code object given as its first argument.

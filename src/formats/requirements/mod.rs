@@ -52,16 +52,21 @@ impl Format for Requirements {
     }
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
-        let bytes = text::source(input, cx.limits().source_bytes)?;
-        let source = text::decode(&bytes).into_owned();
-        let mut offset = 0;
-        for line in source.split_inclusive('\n') {
-            cx.charge(1, offset)?;
-            requirement(line.trim(), offset, cx);
-            offset = offset.saturating_add(to_u64(line.len()));
-        }
-        Ok(())
+        let outcome = read(input, cx);
+        text::keep_limit(outcome, cx)
     }
+}
+
+fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+    let bytes = text::source(input, cx.limits().source_bytes)?;
+    let source = text::decode(&bytes).into_owned();
+    let mut offset = 0;
+    for line in source.split_inclusive('\n') {
+        cx.charge(1, offset)?;
+        requirement(line.trim(), offset, cx);
+        offset = offset.saturating_add(to_u64(line.len()));
+    }
+    Ok(())
 }
 
 /// One line of a list, in the words of pip.

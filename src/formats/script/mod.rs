@@ -47,27 +47,32 @@ impl Format for Script {
     }
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
-        let bytes = text::source(input, cx.limits().source_bytes)?;
-        let source = text::decode(&bytes).into_owned();
-        let first = source.lines().next().unwrap_or_default();
-        let interpreter = first.strip_prefix("#!").map_or("shell", |rest| {
-            let mut words = rest.split_whitespace();
-            let program = words.next().unwrap_or_default();
-            let program = if program.ends_with("/env") { words.next().unwrap_or(program) } else { program };
-            program.rsplit('/').next().unwrap_or(program)
-        });
-        cx.push(Evidence::new(Kind::EmbeddedScript, text::excerpt(interpreter, 40), Span::at(0)).with("where", "file"));
-        for (at, act) in shell::acts(&source) {
-            cx.charge(1, to_u64(at))?;
-            let line = source.get(at..).and_then(|rest| rest.lines().next()).unwrap_or_default();
-            cx.push(
-                Evidence::new(Kind::ShellCommand, act.what, Span::new(to_u64(at), to_u64(line.len())))
-                    .with("command", text::excerpt(line, 160))
-                    .with("source", act.source)
-                    .with("transport", act.transport)
-                    .with("where", "script"),
-            );
-        }
-        Ok(())
+        let outcome = read(input, cx);
+        text::keep_limit(outcome, cx)
     }
+}
+
+fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+    let bytes = text::source(input, cx.limits().source_bytes)?;
+    let source = text::decode(&bytes).into_owned();
+    let first = source.lines().next().unwrap_or_default();
+    let interpreter = first.strip_prefix("#!").map_or("shell", |rest| {
+        let mut words = rest.split_whitespace();
+        let program = words.next().unwrap_or_default();
+        let program = if program.ends_with("/env") { words.next().unwrap_or(program) } else { program };
+        program.rsplit('/').next().unwrap_or(program)
+    });
+    cx.push(Evidence::new(Kind::EmbeddedScript, text::excerpt(interpreter, 40), Span::at(0)).with("where", "file"));
+    for (at, act) in shell::acts(&source) {
+        cx.charge(1, to_u64(at))?;
+        let line = source.get(at..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+        cx.push(
+            Evidence::new(Kind::ShellCommand, act.what, Span::new(to_u64(at), to_u64(line.len())))
+                .with("command", text::excerpt(line, 160))
+                .with("source", act.source)
+                .with("transport", act.transport)
+                .with("where", "script"),
+        );
+    }
+    Ok(())
 }

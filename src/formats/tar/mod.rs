@@ -110,7 +110,8 @@ impl Walk<'_> {
         let span = Span::new(offset, BLOCK);
         let mut data = offset.saturating_add(BLOCK);
         if !header.sound {
-            cx.push(Evidence::new(Kind::ContainerAnomaly, "header-checksum", span));
+            // Readers stop here, pass over it, or take it as it is.
+            cx.gap(&Stop::malformed(offset, "a tar header has a wrong checksum"));
         }
         if !header.size_sound {
             cx.push(Evidence::new(Kind::HeaderField, "tar-size", span).with("detail", "not a number"));

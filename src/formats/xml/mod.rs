@@ -41,19 +41,24 @@ impl Format for Xml {
     }
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
-        let bytes = input.all(cx.limits().header_bytes)?;
-        let source = text::decode(&bytes).into_owned();
-        let name = cx.name().to_lowercase();
-        let outcome = document(&source, cx);
-        let named = NAMED.iter().any(|ending| name.ends_with(ending));
-        if let Err(stop) = &outcome
-            && named
-        {
-            cx.gap(stop);
-            return Ok(());
-        }
-        outcome
+        let outcome = read(input, cx);
+        text::keep_limit(outcome, cx)
     }
+}
+
+fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+    let bytes = input.all(cx.limits().header_bytes)?;
+    let source = text::decode(&bytes).into_owned();
+    let name = cx.name().to_lowercase();
+    let outcome = document(&source, cx);
+    let named = NAMED.iter().any(|ending| name.ends_with(ending));
+    if let Err(stop) = &outcome
+        && named
+    {
+        cx.gap(stop);
+        return Ok(());
+    }
+    outcome
 }
 
 fn document(source: &str, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
@@ -71,12 +76,6 @@ fn document(source: &str, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
             }
             Ok(Event::Eof) => break,
             Ok(Event::DocType(declared)) => doctype(&declared, at, cx),
-            Ok(Event::PI(instruction)) => {
-                let content = instruction.to_string();
-                if content.starts_with("xml-stylesheet") && content.contains("href") {
-                    construct("external", &content, at, cx);
-                }
-            }
             Ok(Event::Start(element)) => {
                 depth = depth.saturating_add(1);
                 if depth > cx.limits().nesting {

@@ -16,6 +16,7 @@ const WRAPPER: Wrapper = Wrapper {
     begins: is_xz,
     open: codec::xz,
     several: true,
+    skipped: |_| None,
 };
 
 fn is_xz(first: &[u8]) -> bool {

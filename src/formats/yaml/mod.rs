@@ -52,21 +52,26 @@ impl Format for Yaml {
     }
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
-        let bytes = text::source(input, cx.limits().source_bytes)?;
-        let source = text::decode(&bytes).into_owned();
-        let name = cx.name().to_lowercase();
-        let outcome = document(&source, cx);
-        let named = NAMED.iter().any(|ending| name.ends_with(ending)) || name.ends_with("mlmodel");
-        if let Err(stop) = &outcome
-            && named
-        {
-            // PyYAML may read more than this parser does, tags above all.
-            scan(&source, cx);
-            cx.gap(stop);
-            return Ok(());
-        }
-        outcome
+        let outcome = read(input, cx);
+        text::keep_limit(outcome, cx)
     }
+}
+
+fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+    let bytes = text::source(input, cx.limits().source_bytes)?;
+    let source = text::decode(&bytes).into_owned();
+    let name = cx.name().to_lowercase();
+    let outcome = document(&source, cx);
+    let named = NAMED.iter().any(|ending| name.ends_with(ending)) || name.ends_with("mlmodel");
+    if let Err(stop) = &outcome
+        && named
+    {
+        // PyYAML may read more than this parser does, tags above all.
+        scan(&source, cx);
+        cx.gap(stop);
+        return Ok(());
+    }
+    outcome
 }
 
 fn document(source: &str, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {

@@ -24,6 +24,7 @@ const WRAPPER: Wrapper = Wrapper {
     begins: |first| first.first() == Some(&0x78),
     open: codec::zlib,
     several: false,
+    skipped: |_| None,
 };
 
 /// The length that the header declares, and where the stream begins.

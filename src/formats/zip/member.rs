@@ -145,19 +145,43 @@ pub(super) fn unpack(way: &Way, data: u64, name: &str, whole: &Input, cx: &mut C
         return disguised(way, &packed, span, name, cx);
     }
     let (input, stop, used) = decode(way, &packed, data, cx);
-    let complete = stop.is_none();
     if let Some(stop) = stop {
+        if let Some(content) = otherwise(way, &packed, whole, span, name, cx) {
+            return content;
+        }
         stream::bomb(&stop, cx);
         cx.gap(&stop);
+        return Content { input, unpacked: true };
     }
-    if complete {
-        check(way, &input, span, name, cx);
-        if used < packed.len() {
-            let evidence = Evidence::new(Kind::ContainerAnomaly, "slack", span).with("name", name);
-            cx.push(evidence.with("detail", packed.len().saturating_sub(used).to_string()));
-        }
+    check(way, &input, span, name, cx);
+    if used < packed.len() {
+        let evidence = Evidence::new(Kind::ContainerAnomaly, "slack", span).with("name", name);
+        cx.push(evidence.with("detail", packed.len().saturating_sub(used).to_string()));
     }
     Content { input, unpacked: true }
+}
+
+/// What a member could be whose data does not decode: something that goes on
+/// behind the size that is announced, as readers see it that go by the stream
+/// alone, or something that is packed in another way.
+fn otherwise(way: &Way, packed: &Input, whole: &Input, span: Span, name: &str, cx: &mut Cx<'_, '_>) -> Option<Content> {
+    let fits = |input: &Input, cx: &Cx<'_, '_>| way.crc32.is_some() && checksum(input, cx) == way.crc32;
+    let (input, stop, used) = decode(way, &whole.tail(span.offset), span.offset, cx);
+    if stop.is_none() && used > packed.len() && (fits(&input, cx) || input.len() == way.uncompressed_size) {
+        let evidence = Evidence::new(Kind::ContainerMismatch, "size", span).with("name", name);
+        cx.push(evidence.with("central", packed.len().to_string()).with("local", used.to_string()));
+        return Some(Content { input, unpacked: true });
+    }
+    for method in [methods::STORED, methods::DEFLATE] {
+        let (input, stop, _) = decode(&Way { method, ..way.clone() }, packed, span.offset, cx);
+        if method != way.method && stop.is_none() && !input.is_empty() && fits(&input, cx) {
+            let found = if method == methods::STORED { "stored" } else { "compressed" };
+            let evidence = Evidence::new(Kind::ContainerAnomaly, "method-claim", span).with("name", name);
+            cx.push(evidence.with("detail", found));
+            return Some(Content { input, unpacked: true });
+        }
+    }
+    None
 }
 
 fn decode_what_is_there(way: &Way, there: &Input, cx: &mut Cx<'_, '_>) -> Input {

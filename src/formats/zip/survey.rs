@@ -45,6 +45,8 @@ pub(super) struct Survey<'i> {
     pub gaps: Vec<Stop>,
     /// Bytes of names that are kept.
     held: u64,
+    /// Local headers that the file ends in.
+    cut: Vec<u64>,
 }
 
 /// The end records in the last bytes of a file, last first.
@@ -69,6 +71,7 @@ impl<'i> Survey<'i> {
             notes: Vec::new(),
             gaps: Vec::new(),
             held: 0,
+            cut: Vec::new(),
         };
         let ends = tail_ends(input)?;
         if let Some(end) = ends.iter().find(|end| end.is_plausible()) {
@@ -79,6 +82,9 @@ impl<'i> Survey<'i> {
             }
         }
         survey.search_gaps(cx)?;
+        for offset in std::mem::take(&mut survey.cut) {
+            survey.covered.add(offset, input.len());
+        }
         let comments: Vec<(u64, u64)> =
             survey.ends.iter().map(|end| (end.offset.saturating_add(wire::END_LENGTH), end.end)).collect();
         for (start, end) in comments {
@@ -240,7 +246,7 @@ impl<'i> Survey<'i> {
                     Ok(None) => return Ok(()),
                     Err(stop) => {
                         self.gaps.push(stop);
-                        self.covered.add(offset, self.input.len());
+                        self.cut.push(offset);
                         return Ok(());
                     }
                 };

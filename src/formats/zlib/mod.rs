@@ -16,6 +16,7 @@ const WRAPPER: Wrapper = Wrapper {
     begins: is_zlib,
     open: codec::zlib,
     several: false,
+    skipped: |_| None,
 };
 
 fn is_zlib(first: &[u8]) -> bool {

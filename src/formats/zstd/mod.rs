@@ -16,10 +16,19 @@ const WRAPPER: Wrapper = Wrapper {
     begins: is_zstd,
     open: codec::zstd,
     several: true,
+    skipped,
 };
 
 fn is_zstd(first: &[u8]) -> bool {
-    matches!(first, [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
+    first.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
+}
+
+/// A skippable frame (RFC 8878 3.1.2): its content is the writer's own affair.
+fn skipped(first: &[u8]) -> Option<(u64, u64)> {
+    match *first {
+        [0x50..=0x5f, 0x2a, 0x4d, 0x18, a, b, c, d, ..] => Some((8, u64::from(u32::from_le_bytes([a, b, c, d])))),
+        _ => None,
+    }
 }
 
 impl Format for Zstd {
@@ -31,16 +40,18 @@ impl Format for Zstd {
         About {
             title: "Zstandard (RFC 8878)",
             extensions: &[".zst", ".tzst"],
-            reads: "the content of all frames, joined as readers join them; what stands behind the last one",
-            leaves_out: "frames that need a dictionary, the content of skippable frames",
+            reads: "the content of all frames, joined as readers join them; skippable frames; what stands behind the last one",
+            leaves_out: "frames that need a dictionary",
         }
     }
 
     fn recognise(&self, head: &Head<'_>) -> Match {
-        match head.first {
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Match::Magic,
-            first if is_zstd(first) => Match::Likely,
-            _ => Match::No,
+        if is_zstd(head.first) {
+            Match::Magic
+        } else if skipped(head.first).is_some() {
+            Match::Likely
+        } else {
+            Match::No
         }
     }
 

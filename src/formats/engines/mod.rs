@@ -1,0 +1,129 @@
+//! Engines and weights of runtimes whose formats are not published or hold
+//! nothing but numbers: recognised by their magic, and swept like everything.
+
+use crate::engine::Cx;
+use crate::formats::{About, Format, Head, Match};
+use crate::input::Input;
+use crate::stop::Stop;
+
+/// TensorRT's serialised engines (plans).
+pub struct TensorRt;
+
+impl Format for TensorRt {
+    fn name(&self) -> &'static str {
+        "tensorrt"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "TensorRT engines (plans)",
+            extensions: &[".engine", ".plan", ".trt"],
+            reads: "the magic; programs and libraries anywhere in it are found by the sweep",
+            leaves_out: "the layout, which NVIDIA does not publish",
+        }
+    }
+
+    fn recognise(&self, head: &Head<'_>) -> Match {
+        // `ftrt` for plans; `ptrt` is how it stands in the file.
+        if head.starts_with(b"ptrt") || head.starts_with(b"ftrt") { Match::Magic } else { Match::No }
+    }
+
+    fn read(&self, _input: &Input, _cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+        Ok(())
+    }
+}
+
+/// Rockchip's compiled models.
+pub struct Rknn;
+
+impl Format for Rknn {
+    fn name(&self) -> &'static str {
+        "rknn"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "RKNN models for Rockchip processors",
+            extensions: &[".rknn"],
+            reads: "the magic; programs anywhere in it are found by the sweep",
+            leaves_out: "the layout, which Rockchip does not publish",
+        }
+    }
+
+    fn recognise(&self, head: &Head<'_>) -> Match {
+        if head.starts_with(b"RKNN\0\0\0\0") || head.starts_with(b"CYPTRKNN") { Match::Magic } else { Match::No }
+    }
+
+    fn read(&self, input: &Input, _cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+        if input.len() >= 8 && input.bytes(0, 8, 8)? == b"CYPTRKNN" {
+            return Err(Stop::Encrypted { offset: 0, what: "the RKNN model".into() });
+        }
+        Ok(())
+    }
+}
+
+/// MXNet's arrays, which are also NNVM's parameters.
+pub struct Mxnet;
+
+impl Format for Mxnet {
+    fn name(&self) -> &'static str {
+        "mxnet"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "MXNet and NNVM parameters (NDArray lists)",
+            extensions: &[".params"],
+            reads: "the magic; arrays are raw data",
+            leaves_out: "names and numbers of the arrays",
+        }
+    }
+
+    fn recognise(&self, head: &Head<'_>) -> Match {
+        // `kMXAPINDArrayListMagic` and NNVM's `kTVMNDArrayListMagic`, then a
+        // reserved number that is 0.
+        let magic = head.first.first_chunk::<16>().map(|bytes| {
+            let [a, b, c, d, e, f, g, h, rest @ ..] = *bytes;
+            (u64::from_le_bytes([a, b, c, d, e, f, g, h]), rest)
+        });
+        match magic {
+            Some((0x112 | 0xF7E5_8D4F_0504_9CB7, [0, 0, 0, 0, 0, 0, 0, 0])) => Match::Magic,
+            _ => Match::No,
+        }
+    }
+
+    fn read(&self, _input: &Input, _cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+        Ok(())
+    }
+}
+
+/// The text half of an ncnn model; its weights have no magic.
+pub struct Ncnn;
+
+impl Format for Ncnn {
+    fn name(&self) -> &'static str {
+        "ncnn"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "ncnn graphs (.param, .param.bin)",
+            extensions: &[".param", ".param.bin"],
+            reads: "the magic number 7767517",
+            leaves_out: "layers, which are built in or registered by the application",
+        }
+    }
+
+    fn recognise(&self, head: &Head<'_>) -> Match {
+        let binary = head.starts_with(&7_767_517_u32.to_le_bytes());
+        if head.starts_with(b"7767517\n") || head.starts_with(b"7767517\r\n") || binary {
+            Match::Magic
+        } else {
+            Match::No
+        }
+    }
+
+    fn read(&self, _input: &Input, _cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+        Ok(())
+    }
+}
