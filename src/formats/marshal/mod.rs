@@ -21,6 +21,12 @@ use wire::{Code, LAYOUTS, Object, Reading};
 /// Strings and names shown of one code object.
 const SHOWN: usize = 24;
 
+/// Bytes of one name or string that are kept.
+const KEPT: usize = 1024;
+
+/// Constants that are looked at for strings to show.
+const LOOKED_AT: usize = 4096;
+
 /// Bytes of one string that are shown.
 const SHOWN_BYTES: usize = 160;
 
@@ -140,7 +146,10 @@ fn emit(reading: &Reading<'_>, shown: &str, version: Option<Version>, cx: &mut C
 /// The text of a string object, for showing and for looking up names.
 fn text_of(reading: &Reading<'_>, id: Option<wire::Id>) -> Option<String> {
     match reading.objects.get(id?)? {
-        Object::Text(bytes) | Object::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        Object::Text(bytes) | Object::Bytes(bytes) => {
+            let kept = bytes.get(..KEPT).unwrap_or(bytes);
+            Some(String::from_utf8_lossy(kept).into_owned())
+        }
         _ => None,
     }
 }
@@ -157,7 +166,8 @@ fn items_of<'r>(reading: &'r Reading<'_>, id: Option<wire::Id>) -> &'r [wire::Id
 fn strings_of(reading: &Reading<'_>, id: Option<wire::Id>) -> Vec<String> {
     let mut shown = Vec::new();
     let items = items_of(reading, id);
-    for item in items.iter().flat_map(|item| std::iter::once(item).chain(items_of(reading, Some(*item)))) {
+    let all = items.iter().flat_map(|item| std::iter::once(item).chain(items_of(reading, Some(*item))));
+    for item in all.take(LOOKED_AT) {
         if let Some(text) = text_of(reading, Some(*item)).filter(|text| !text.is_empty()) {
             shown.push(text.chars().take(SHOWN_BYTES).collect());
             if shown.len() == SHOWN {
