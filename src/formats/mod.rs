@@ -23,10 +23,10 @@ use crate::stop::Stop;
 
 pub mod bzip2;
 mod codec;
-pub mod empty;
-pub mod executable;
 pub mod coreml;
+pub mod empty;
 pub mod engines;
+pub mod executable;
 pub mod executorch;
 mod flatbuffers;
 pub mod gguf;
@@ -46,8 +46,8 @@ mod members;
 pub mod notebook;
 pub mod numpy;
 pub mod onnx;
-pub mod other;
 pub mod ort;
+pub mod other;
 pub mod paddle;
 pub mod pickle;
 mod protobuf;
@@ -60,11 +60,13 @@ pub mod requirements;
 pub mod safetensors;
 pub mod script;
 pub mod sevenz;
+pub mod shards;
 pub mod skops;
 mod stream;
 pub mod tar;
 pub mod tensorflow;
 pub mod text;
+pub mod tflite;
 pub mod torchscript;
 pub mod xml;
 pub mod xz;
@@ -73,8 +75,6 @@ pub mod zfile;
 pub mod zip;
 pub mod zlib;
 pub mod zstd;
-pub mod shards;
-pub mod tflite;
 
 /// How sure a format is that an artifact is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
