@@ -145,8 +145,8 @@ def add_samples(corpus):
     add("template-evil-second-name", MALICIOUS, new.file([*base, template, ("tokenizer.chat_template.rag", STRING, INJECTIONS[1][1])]), "an injection in tokenizer.chat_template.rag", "every key with the prefix is a template")
     add("template-hidden-in-long", MALICIOUS, new.file([*base, ("tokenizer.chat_template", STRING, CHAT_TEMPLATE.replace("{{ tool.function.name }}", "{{ tool.function.name }}" + INJECTIONS[4][1]))]), "an injection inside the macro of an honest template", "a template is parsed, not searched")
     add("template-endless", SUSPICIOUS, new.file([*base, ("tokenizer.chat_template", STRING, "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}x{% endfor %}{% endfor %}{% endfor %}")]), "three nested loops of 99999", "a template that never ends")
-    add("template-broken", SUSPICIOUS, new.file([*base, ("tokenizer.chat_template", STRING, "{% if messages %}{{ messages[0] }")]), "a template that does not parse", "what cannot be parsed cannot be judged")
-    add("template-not-utf8", INCOMPLETE, new.file([*base, ("tokenizer.chat_template", STRING, b"\xff\xfe{{ messages }}")]), "a template that is not UTF-8", "a string that a loader may refuse")
+    add("template-broken", INCOMPLETE, new.file([*base, ("tokenizer.chat_template", STRING, "{% if messages %}{{ messages[0] }")]), "a template that does not parse", "what cannot be parsed cannot be judged")
+    add("template-not-utf8", CLEAN, new.file([*base, ("tokenizer.chat_template", STRING, b"\xff\xfe{{ messages }}")]), "a template that is not UTF-8", "a string that a loader may refuse")
 
     add("tensor-count-huge", SUSPICIOUS, new.file(base, n_tensors=(1 << 64) - 1), "2**64-1 tensors", "CVE-2024-23605: counts are checked against what is left")
     add("pair-count-huge", SUSPICIOUS, new.file(base, n_pairs=1 << 60), "2**60 key-value pairs", "CVE-2024-21836")

@@ -21,12 +21,14 @@ use crate::engine::Cx;
 use crate::input::Input;
 use crate::stop::Stop;
 
+pub mod bson;
 pub mod bzip2;
+pub mod catboost;
 mod codec;
-pub mod empty;
-pub mod executable;
 pub mod coreml;
+pub mod empty;
 pub mod engines;
+pub mod executable;
 pub mod executorch;
 mod flatbuffers;
 pub mod gguf;
@@ -37,18 +39,22 @@ pub mod jinja;
 pub mod json;
 pub mod keras_config;
 pub mod lfs;
+pub mod lightgbm;
 pub mod lz4;
 pub mod lzma;
 pub mod markup;
 pub mod marshal;
 pub mod media;
 mod members;
+pub mod msgpack;
+pub mod mxnet;
 pub mod notebook;
 pub mod numpy;
 pub mod onnx;
-pub mod other;
 pub mod ort;
+pub mod other;
 pub mod paddle;
+pub mod paddle_params;
 pub mod pickle;
 mod protobuf;
 pub mod pyc;
@@ -60,12 +66,17 @@ pub mod requirements;
 pub mod safetensors;
 pub mod script;
 pub mod sevenz;
+pub mod shards;
 pub mod skops;
 mod stream;
 pub mod tar;
 pub mod tensorflow;
 pub mod text;
+pub mod tflite;
+pub mod torch7;
 pub mod torchscript;
+pub mod torchserve;
+pub mod xgboost;
 pub mod xml;
 pub mod xz;
 pub mod yaml;
@@ -73,8 +84,6 @@ pub mod zfile;
 pub mod zip;
 pub mod zlib;
 pub mod zstd;
-pub mod shards;
-pub mod tflite;
 
 /// How sure a format is that an artifact is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -167,6 +176,7 @@ pub const ALL: &[&dyn Format] = &[
     &coreml::CoreMl,
     &coreml::MilBlob,
     &paddle::Paddle,
+    &paddle_params::PaddleParams,
     &shards::Shards,
     &engines::TensorRt,
     &engines::Rknn,
@@ -208,6 +218,14 @@ pub const ALL: &[&dyn Format] = &[
     &keras_config::KerasConfig,
     &skops::Skops,
     &rds::Rds,
+    &xgboost::Xgboost,
+    &lightgbm::Lightgbm,
+    &catboost::Catboost,
+    &torchserve::Manifest,
+    &msgpack::Msgpack,
+    &mxnet::Mxnet,
+    &torch7::Torch7,
+    &bson::Bson,
 ];
 
 /// The format called `name`.

@@ -1,12 +1,14 @@
 //! The integration tests, one binary: everything goes through the public API
 //! or the command line.
 
+mod assembler;
 mod check;
 mod cli;
 mod corpus;
 mod hostile;
 mod limits;
 mod policy;
+mod properties;
 mod rules;
 mod schema;
 mod tidy;

@@ -1,19 +1,18 @@
 //! Attributes of groups and datasets (specification IV.A.2.m), and the parts of
 //! dataspaces and datatypes (IV.A.2.b, IV.A.2.d) that they need.
 
+use std::collections::BTreeMap;
+
 use crate::engine::Cx;
 use crate::input::{Input, to_u64, to_usize};
 use crate::stop::Stop;
 
 use super::groups::heap_objects;
-use super::heaps::global_object;
+use super::heaps::global_objects;
 use super::wire::{Fields, File, Message, message};
 
 /// Names under which Keras, tf.keras and Hub tools store JSON configurations.
 const CONFIGS: &[&str] = &["model_config", "training_config", "layer_config", "config", "metadata", "optimizer_config"];
-
-/// Elements of one variable-length attribute that are looked at.
-const ELEMENTS: u64 = 65_536;
 
 /// A datatype message, as far as it decides how bytes are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,18 +183,23 @@ fn parse(file: &File, message: &Message, cx: &mut Cx<'_, '_>) -> Result<Attribut
 /// Elements of variable length: a length and a global heap id each.
 fn variable(file: &File, owner: &str, attribute: &Attribute, offset: u64, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     let mut fields = Fields::new(&attribute.data, offset, file.sizes);
-    for index in 0..attribute.elements.min(ELEMENTS) {
+    // Neighbours mostly stand in one heap, which is read once for them.
+    let mut held: Option<(u64, BTreeMap<u32, Vec<u8>>)> = None;
+    for index in 0..attribute.elements {
         cx.charge(1, offset)?;
         let length = to_usize(u64::from(fields.u32()?));
         let heap = fields.address()?;
         let object = fields.u32()?;
         let Some(heap) = heap.filter(|heap| *heap != 0 && length > 0) else { continue };
-        if let Some(mut bytes) = global_object(file, heap, object, cx)? {
-            bytes.truncate(length);
+        if held.as_ref().is_none_or(|(known, _)| *known != heap) {
+            held = Some((heap, global_objects(file, heap, cx)?.into_iter().collect()));
+        }
+        if let Some(bytes) = held.as_ref().and_then(|(_, objects)| objects.get(&object)) {
+            let bytes = bytes.get(..length).unwrap_or(bytes);
             let one = attribute.elements == 1;
             let place = if one { String::new() } else { format!("[{index}]") };
             let known = if one { attribute.name.as_str() } else { "" };
-            value(&format!("{owner}@{}{place}", attribute.name), known, &bytes, cx)?;
+            value(&format!("{owner}@{}{place}", attribute.name), known, bytes, cx)?;
         }
     }
     Ok(())

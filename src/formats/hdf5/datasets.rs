@@ -12,7 +12,7 @@ use crate::stop::Stop;
 
 use super::attributes::{Datatype, dataspace};
 use super::heaps::{global_object, global_objects, local_heap, local_text};
-use super::wire::{Fields, File, Message, message};
+use super::wire::{BYTES_PER_STEP, Fields, File, Message, message};
 
 /// Keras refuses datasets above 4 GiB that take a thousandth of it in the file
 /// (`saving_lib.py`, CVE-2026-0897).
@@ -424,7 +424,7 @@ fn narrowed(name: &str, datatype: Datatype, held: &Input, cx: &mut Cx<'_, '_>) -
     // Zeros and small whole numbers are ordinary; the start of a payload is not.
     if first.is_some_and(|first| super::looks_loaded(&first)) {
         let bytes = held.all(bound)?;
-        cx.charge(to_u64(bytes.len()) / 64, 0)?;
+        cx.charge(to_u64(bytes.len()) / BYTES_PER_STEP, 0)?;
         let narrow: Option<Vec<u8>> = bytes.chunks_exact(size).map(|element| datatype.narrow(element)).collect();
         if let Some(narrow) = narrow {
             return cx.data(&format!("{name} (one byte in each number)"), Input::from(narrow));
@@ -453,7 +453,11 @@ fn heaps(file: &File, name: &str, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         for at in places {
             cx.charge(1, at)?;
             // Not every such word is a heap; one that isn't has no objects.
-            for (index, bytes) in global_objects(file, at, cx).unwrap_or_default() {
+            let objects = match global_objects(file, at, cx) {
+                Err(stop @ Stop::Limit { .. }) => return Err(stop),
+                other => other.unwrap_or_default(),
+            };
+            for (index, bytes) in objects {
                 if super::looks_loaded(&bytes) {
                     cx.data(&format!("{name} (heap {at:#x}, object {index})"), Input::from(bytes))?;
                 }
@@ -506,6 +510,7 @@ fn unpacked(
             }
             return Err(Stop::Limit { offset: file.place(chunk.address), limit: "memory-bytes" });
         }
+        cx.charge(held.len() / BYTES_PER_STEP, file.place(chunk.address))?;
         whole.extend(held.bytes(0, held.len(), to_u64(to_usize(room)))?);
     }
     content(name, datatype, Input::from(whole), file, cx)

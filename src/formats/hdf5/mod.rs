@@ -157,7 +157,7 @@ fn walk(file: &File, root: Option<u64>, cx: &mut Cx<'_, '_>) -> Result<(), Stop>
 
 /// Whether bytes begin like something that a loader would load in turn: a
 /// binary or text pickle, an archive, a compressed stream, an executable.
-fn looks_loaded(bytes: &[u8]) -> bool {
+pub(crate) fn looks_loaded(bytes: &[u8]) -> bool {
     const MAGICS: &[&[u8]] =
         &[b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x7fELF", b"\x28\xb5\x2f\xfd", SIGNATURE];
     match bytes {

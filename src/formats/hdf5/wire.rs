@@ -11,6 +11,9 @@ use crate::stop::Stop;
 /// `\x89HDF\r\n\x1a\n`, section II.A.
 pub(super) const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
 
+/// Bytes that are read for one step of work.
+pub(super) const BYTES_PER_STEP: u64 = 16;
+
 /// Message types, section IV.A.2.
 pub(super) mod message {
     pub(in super::super) const DATASPACE: u16 = 0x01;
@@ -199,13 +202,15 @@ impl File {
         self.base.saturating_add(address)
     }
 
-    /// `len` bytes at an address.
-    pub(super) fn read(&self, address: u64, len: u64, cx: &Cx<'_, '_>) -> Result<Vec<u8>, Stop> {
+    /// `len` bytes at an address. Paid for, since many structures may share
+    /// one large one.
+    pub(super) fn read(&self, address: u64, len: u64, cx: &mut Cx<'_, '_>) -> Result<Vec<u8>, Stop> {
+        cx.charge(len / BYTES_PER_STEP, self.place(address))?;
         self.input.bytes(self.place(address), len, cx.limits().header_bytes)
     }
 
     /// At most `len` bytes at an address.
-    pub(super) fn read_some(&self, address: u64, len: u64, cx: &Cx<'_, '_>) -> Result<Vec<u8>, Stop> {
+    pub(super) fn read_some(&self, address: u64, len: u64, cx: &mut Cx<'_, '_>) -> Result<Vec<u8>, Stop> {
         let available = self.input.len().saturating_sub(self.place(address));
         self.read(address, len.min(available), cx)
     }

@@ -26,8 +26,7 @@ pub(super) struct Token<'a> {
     pub at: usize,
 }
 
-/// All tokens of all tags and expressions. Raw blocks are read like the rest:
-/// whether a loader takes them as raw is not relied on.
+/// All tokens of all tags and expressions, raw blocks left out.
 pub(super) fn tokens(source: &str) -> Vec<Token<'_>> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -42,12 +41,37 @@ pub(super) fn tokens(source: &str) -> Vec<Token<'_>> {
             Some(mark @ (b'{' | b'%')) => {
                 let close = if *mark == b'{' { "}}" } else { "%}" };
                 found.push(Token { kind: Kind::Begin, text: "", at: start });
+                let first = found.len();
                 at = inner(source, inside, close, &mut found);
+                let is_raw = *mark == b'%' && words(found.get(first..).unwrap_or_default()) == ["raw"];
+                if is_raw {
+                    at = end_of_raw(source, at);
+                }
             }
             _ => at = start.saturating_add(1),
         }
     }
     found
+}
+
+fn words<'a>(tokens: &[Token<'a>]) -> Vec<&'a str> {
+    tokens.iter().filter(|token| token.kind == Kind::Word).map(|token| token.text).collect()
+}
+
+/// Where the raw block that begins at `from` ends. One that never ends is no
+/// template at all, and is read like the rest.
+fn end_of_raw(source: &str, from: usize) -> usize {
+    let mut at = from;
+    while let Some(open) = source.get(at..).and_then(|rest| rest.find("{%")) {
+        let inside = at.saturating_add(open).saturating_add(2);
+        let mut tag = Vec::new();
+        let end = inner(source, inside, "%}", &mut tag);
+        if words(&tag) == ["endraw"] {
+            return end;
+        }
+        at = inside;
+    }
+    from
 }
 
 /// The tokens from `at` to `close`; where that ends.

@@ -171,7 +171,7 @@ fn object(value: &Json, class: &str, path: &[Step<'_>], seen: &mut BTreeSet<(Str
             .with("key", key.clone())
     };
     if !named.is_framework() {
-        cx.push(loaded(&named.module, "module"));
+        cx.push(loaded(&named.module, if package.is_empty() { "module" } else { "registered-module" }));
     } else if crate::names::is_stdlib(&package) && named.module.is_empty() {
         cx.push(loaded(&package, "registered"));
     }

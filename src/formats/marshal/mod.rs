@@ -1,5 +1,6 @@
-//! CPython's marshalled code objects: `.pyc` files, `marshal.loads` payloads of
-//! pickles, and the functions that Keras Lambda layers carry.
+//! CPython's marshalled code objects: what stands behind the header of a `.pyc`
+//! file, `marshal.loads` payloads of pickles, and the functions that Keras
+//! Lambda layers carry.
 //!
 //! Nothing is unmarshalled or run: the bytes are read into constants and names,
 //! and the instructions are walked for what they import and call.
@@ -20,6 +21,12 @@ use wire::{Code, LAYOUTS, Object, Reading};
 /// Strings and names shown of one code object.
 const SHOWN: usize = 24;
 
+/// Bytes of one name or string that are kept.
+const KEPT: usize = 1024;
+
+/// Constants that are looked at for strings to show.
+const LOOKED_AT: usize = 4096;
+
 /// Bytes of one string that are shown.
 const SHOWN_BYTES: usize = 160;
 
@@ -34,25 +41,15 @@ impl Format for Marshal {
 
     fn about(&self) -> About {
         About {
-            title: "Compiled Python (CPython Python/marshal.c, versions 2.7 to 3.14, and .pyc files)",
-            extensions: &[".pyc", ".pyo"],
+            title: "Marshalled Python code (CPython Python/marshal.c, 2.7 to 3.14)",
+            extensions: &[],
             reads: "code objects with their names, constants and nested functions; imports and calls from the instructions of 2.7 and 3.6 to 3.13",
             leaves_out: "the instructions of other versions, of which only names and constants are read; calls whose callee is computed",
         }
     }
 
     fn recognise(&self, head: &Head<'_>) -> Match {
-        if let Some(start) = pyc_header(head.first).map(|(_, start)| start) {
-            return if looks_like_code(head.first.get(start..).unwrap_or_default()) {
-                Match::Magic
-            } else {
-                Match::Likely
-            };
-        }
-        if looks_like_code(head.first) {
-            return Match::Likely;
-        }
-        if head.is_named(&[".pyc", ".pyo"]) { Match::Name } else { Match::No }
+        if looks_like_code(head.first) { Match::Likely } else { Match::No }
     }
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
@@ -149,7 +146,10 @@ fn emit(reading: &Reading<'_>, shown: &str, version: Option<Version>, cx: &mut C
 /// The text of a string object, for showing and for looking up names.
 fn text_of(reading: &Reading<'_>, id: Option<wire::Id>) -> Option<String> {
     match reading.objects.get(id?)? {
-        Object::Text(bytes) | Object::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        Object::Text(bytes) | Object::Bytes(bytes) => {
+            let kept = bytes.get(..KEPT).unwrap_or(bytes);
+            Some(String::from_utf8_lossy(kept).into_owned())
+        }
         _ => None,
     }
 }
@@ -166,7 +166,8 @@ fn items_of<'r>(reading: &'r Reading<'_>, id: Option<wire::Id>) -> &'r [wire::Id
 fn strings_of(reading: &Reading<'_>, id: Option<wire::Id>) -> Vec<String> {
     let mut shown = Vec::new();
     let items = items_of(reading, id);
-    for item in items.iter().flat_map(|item| std::iter::once(item).chain(items_of(reading, Some(*item)))) {
+    let all = items.iter().flat_map(|item| std::iter::once(item).chain(items_of(reading, Some(*item))));
+    for item in all.take(LOOKED_AT) {
         if let Some(text) = text_of(reading, Some(*item)).filter(|text| !text.is_empty()) {
             shown.push(text.chars().take(SHOWN_BYTES).collect());
             if shown.len() == SHOWN {

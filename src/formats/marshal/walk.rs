@@ -19,6 +19,9 @@ use super::wire::{Code, Id, Object, Reading};
 /// Arguments that are shown of one call.
 const SHOWN_ARGUMENTS: u32 = 8;
 
+/// Longest dotted name that is followed.
+const LONGEST: usize = 512;
+
 /// What names stand for in the module that is being walked.
 pub(super) type Names = BTreeMap<String, String>;
 
@@ -123,7 +126,7 @@ impl Walk<'_, '_> {
             }
             Op::LoadAttr(index) => {
                 let value = match (self.pop(), self.name(index)) {
-                    (Value::Name(owner), Some(name)) => Value::Name(format!("{owner}.{name}")),
+                    (Value::Name(owner), Some(name)) => joined(&owner, &name),
                     _ => Value::Unknown,
                 };
                 self.stack.push(value);
@@ -140,7 +143,7 @@ impl Walk<'_, '_> {
             }
             Op::ImportFrom(index) => {
                 let value = match (self.stack.last(), self.name(index)) {
-                    (Some(Value::Name(module)), Some(name)) => Value::Name(format!("{module}.{name}")),
+                    (Some(Value::Name(module)), Some(name)) => joined(module, &name),
                     _ => Value::Unknown,
                 };
                 self.stack.push(value);
@@ -252,22 +255,27 @@ impl Walk<'_, '_> {
         let items = super::items_of(self.reading, self.code.consts);
         let object = items.get(to_usize(u64::from(index))).and_then(|id| self.reading.objects.get(*id));
         match object {
-            Some(Object::Text(bytes)) => {
-                let text = String::from_utf8_lossy(bytes).into_owned();
-                let shown: String = text.chars().take(super::SHOWN_BYTES).collect();
-                Value::Const(format!("{shown:?}"), Some(text))
-            }
-            Some(Object::Bytes(bytes)) => {
-                let text = String::from_utf8_lossy(bytes).into_owned();
-                let shown: String = text.chars().take(super::SHOWN_BYTES).collect();
-                Value::Const(format!("b{shown:?}"), Some(text))
-            }
+            Some(Object::Text(bytes)) => constant_text("", bytes),
+            Some(Object::Bytes(bytes)) => constant_text("b", bytes),
             Some(Object::Int(n)) => Value::Const(n.to_string(), None),
             Some(Object::Plain(name)) => Value::Const((*name).to_owned(), None),
             Some(Object::Items(_)) => Value::Const("(...)".to_owned(), None),
             _ => Value::Unknown,
         }
     }
+}
+
+/// A string or bytes, with the letter that tells them apart.
+fn constant_text(letter: &str, bytes: &[u8]) -> Value {
+    let kept = bytes.get(..super::KEPT).unwrap_or(bytes);
+    let text = String::from_utf8_lossy(kept).into_owned();
+    let shown: String = text.chars().take(super::SHOWN_BYTES).collect();
+    Value::Const(format!("{letter}{shown:?}"), Some(text))
+}
+
+/// An attribute of something named; names without end are not followed.
+fn joined(owner: &str, name: &str) -> Value {
+    if owner.len() > LONGEST { Value::Unknown } else { Value::Name(format!("{owner}.{name}")) }
 }
 
 fn bind(names: &mut Names, name: String, value: Value) {
@@ -286,9 +294,7 @@ fn folded(callee: &str, arguments: &[Value]) -> Option<Value> {
             Some(Value::Const(_, Some(module))),
             _,
         ) => Some(Value::Name(module.clone())),
-        ("builtins.getattr", Some(Value::Name(owner)), Some(Value::Const(_, Some(name)))) => {
-            Some(Value::Name(format!("{owner}.{name}")))
-        }
+        ("builtins.getattr", Some(Value::Name(owner)), Some(Value::Const(_, Some(name)))) => Some(joined(owner, name)),
         _ => None,
     }
 }

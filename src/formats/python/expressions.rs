@@ -479,7 +479,11 @@ impl<'a> Machine<'a, '_, '_, '_> {
                 self.anomaly(if executes { "fetched-exec" } else { "fetched-command" }, name, range);
             } else if given & DECODED != 0 {
                 self.anomaly(if executes { "encoded-exec" } else { "encoded-command" }, name, range);
-            } else if executes && name != "types.FunctionType" && given & SCATTERED != 0 {
+            } else if executes
+                && name != "types.FunctionType"
+                && given & SCATTERED != 0
+                && first.is_some_and(|first| first.as_text().is_some())
+            {
                 self.anomaly("built-exec", name, range);
             }
         }

@@ -35,7 +35,7 @@ const NAMED: &[&str] = &[".py", ".pyi", ".pyw", ".pyx", ".pxd"];
 
 /// Stack for sources that nest deeply: the parser's and the walk's frames at
 /// the deepest nesting that is read, in an unoptimised build.
-const STACK: usize = 64 << 20;
+const STACK: usize = 256 << 20;
 
 /// Nesting that any thread's own stack can take.
 const SHALLOW: u64 = 40;
@@ -142,7 +142,8 @@ fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     // Python reads a file's text up to no end: what follows NUL is refused.
     let nesting = depth::nesting(&source);
     cx.charge(crate::input::to_u64(source.len()), 0)?;
-    if nesting > cx.limits().nesting {
+    // A level of an operator chain takes far less than one of brackets.
+    if nesting > cx.limits().nesting.saturating_mul(8) {
         return Err(Stop::Limit { offset: 0, limit: "nesting" });
     }
     if nesting > SHALLOW {

@@ -599,6 +599,9 @@ fn span(range: TextRange) -> Span {
 
 /// `__name__ == "__main__"`, either way around.
 fn is_main_guard(test: &Expr) -> bool {
+    if let Expr::BoolOp(node) = test {
+        return node.op == ruff_python_ast::BoolOp::And && node.values.iter().any(is_main_guard);
+    }
     let Expr::Compare(compare) = test else { return false };
     let sides = std::iter::once(compare.left.as_ref()).chain(compare.comparators.iter());
     let mut name = false;

@@ -63,7 +63,7 @@ impl Format for Rds {
             }
             walk.step(task, at, &mut stream, cx)?;
         }
-        if !stream.is_at_end() {
+        if !stream.rest_is_blank()? {
             let offset = stream.offset();
             let rest = input.len().saturating_sub(offset);
             let evidence = Evidence::new(Kind::BytesUnexplained, "after", Span::new(offset, rest));

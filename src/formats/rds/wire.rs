@@ -104,8 +104,12 @@ impl<'i> Stream<'i> {
         self.cursor.position()
     }
 
-    pub(super) fn is_at_end(&self) -> bool {
-        self.cursor.is_at_end()
+    /// Whether nothing follows; the ASCII form may end in a line break.
+    pub(super) fn rest_is_blank(&mut self) -> Result<bool, Stop> {
+        if self.form == Form::Ascii && self.cursor.remaining() == 1 {
+            return Ok(self.cursor.peek(1)? == b"\n");
+        }
+        Ok(self.cursor.is_at_end())
     }
 
     /// One word of the ASCII form.

@@ -182,14 +182,12 @@ fn node(value: &Json, path: &str, seen: &mut BTreeSet<(String, String)>, cx: &mu
                 found(&format!("{owner}.{method}"), loader, path, span, seen, cx);
             }
         }
-        "OperatorFuncNode" => {
-            if text(value, "__module__") != "operator" {
-                odd(cx, "node-mismatch", format!("an operator that is {name}"));
-                // The loader takes the class's name and looks it up in `operator`.
-                let taken = format!("operator.{}", text(value, "__class__"));
-                if !OWN.contains(&(loader, taken.as_str())) {
-                    found(&taken, loader, path, span, seen, cx);
-                }
+        "OperatorFuncNode" if text(value, "__module__") != "operator" => {
+            odd(cx, "node-mismatch", format!("an operator that is {name}"));
+            // The loader takes the class's name and looks it up in `operator`.
+            let taken = format!("operator.{}", text(value, "__class__"));
+            if !OWN.contains(&(loader, taken.as_str())) {
+                found(&taken, loader, path, span, seen, cx);
             }
         }
         "LossNode" if !LOSSES.iter().any(|module| name.starts_with(module)) => {

@@ -1,0 +1,181 @@
+//! MessagePack as Flax writes it: a map of names to arrays, each an extension
+//! value (`flax/serialization.py`; msgpack specification).
+
+use crate::engine::Cx;
+use crate::evidence::{Evidence, Kind, Span};
+use crate::formats::{About, Format, Head, Match};
+use crate::input::{Cursor, Input, to_u64};
+use crate::stop::Stop;
+
+/// Flax cuts arrays above this into chunks (`MAX_CHUNK_SIZE`); their frame is small.
+const CHUNK: u64 = (1 << 30) + (1 << 16);
+
+/// The format.
+#[derive(Debug)]
+pub struct Msgpack;
+
+impl Format for Msgpack {
+    fn name(&self) -> &'static str {
+        "msgpack"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "MessagePack, Flax checkpoints (flax/serialization.py)",
+            extensions: &[".msgpack"],
+            reads: "the whole structure: lengths, nesting, extension types; byte strings that hold something to load",
+            leaves_out: "numbers of arrays",
+        }
+    }
+
+    fn recognise(&self, head: &Head<'_>) -> Match {
+        let key = match head.first {
+            [0x81..=0x8f, rest @ ..] | [0xde, _, _, rest @ ..] | [0xdf, _, _, _, _, rest @ ..] => key(rest),
+            _ => None,
+        };
+        let name = key.is_some_and(|key| {
+            !key.is_empty()
+                && key.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'/' | b'-'))
+        });
+        match (name, head.is_named(&[".msgpack"])) {
+            (true, true) => Match::Magic,
+            (true, false) => Match::Likely,
+            (false, true) => Match::Name,
+            (false, false) => Match::No,
+        }
+    }
+
+    fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+        let mut cursor = input.cursor();
+        // Values that are still to be read in each open container.
+        let mut open: Vec<u64> = vec![1];
+        while let Some(left) = open.last_mut() {
+            if *left == 0 {
+                open.pop();
+                continue;
+            }
+            *left = left.saturating_sub(1);
+            let offset = cursor.position();
+            cx.charge(1, offset)?;
+            if let Some(values) = value(&mut cursor, cx)? {
+                if to_u64(open.len()) >= cx.limits().nesting {
+                    return Err(Stop::Limit { offset, limit: "nesting" });
+                }
+                // Every value takes a byte at least.
+                if values > cursor.remaining() {
+                    return Err(Stop::Truncated {
+                        offset: input.len(),
+                        needed: values.saturating_sub(cursor.remaining()),
+                    });
+                }
+                open.push(values);
+            }
+        }
+        if !cursor.is_at_end() {
+            let rest = input.tail(cursor.position());
+            let evidence = Evidence::new(Kind::BytesUnexplained, "after", Span::new(cursor.position(), rest.len()));
+            cx.push(evidence.with("length", rest.len().to_string()).with("of", "msgpack"));
+            cx.data("behind the MessagePack data", rest)?;
+        }
+        Ok(())
+    }
+}
+
+/// The string that begins `bytes`, when it is a short one.
+fn key(bytes: &[u8]) -> Option<&[u8]> {
+    match bytes {
+        [length @ 0xa1..=0xbf, rest @ ..] => rest.get(..usize::from(length & 0x1f)),
+        [0xd9, length, rest @ ..] => rest.get(..usize::from(*length)),
+        _ => None,
+    }
+}
+
+/// Reads one value; the number of values in it when it is a container.
+fn value(cursor: &mut Cursor<'_>, cx: &mut Cx<'_, '_>) -> Result<Option<u64>, Stop> {
+    let offset = cursor.position();
+    let size = |cursor: &mut Cursor<'_>, width: u8| match width {
+        1 => cursor.u8().map(u64::from),
+        2 => cursor.u16_be().map(u64::from),
+        _ => cursor.u32_be().map(u64::from),
+    };
+    let tag = cursor.u8()?;
+    match tag {
+        0x80..=0x8f => return Ok(Some(u64::from(tag & 0xf).saturating_mul(2))),
+        0x90..=0x9f => return Ok(Some(u64::from(tag & 0xf))),
+        0xdc => return size(cursor, 2).map(Some),
+        0xdd => return size(cursor, 4).map(Some),
+        0xde => return size(cursor, 2).map(|n| Some(n.saturating_mul(2))),
+        0xdf => return size(cursor, 4).map(|n| Some(n.saturating_mul(2))),
+        0x00..=0x7f | 0xe0..=0xff | 0xc0 | 0xc2 | 0xc3 => {}
+        0xa0..=0xbf => cursor.skip(u64::from(tag & 0x1f))?,
+        0xcc | 0xd0 => cursor.skip(1)?,
+        0xcd | 0xd1 => cursor.skip(2)?,
+        0xca | 0xce | 0xd2 => cursor.skip(4)?,
+        0xcb | 0xcf | 0xd3 => cursor.skip(8)?,
+        0xd9..=0xdb => {
+            let length = size(cursor, 1 << tag.saturating_sub(0xd9))?;
+            cursor.skip(length)?;
+        }
+        0xc4..=0xc6 => {
+            let length = size(cursor, 1 << tag.saturating_sub(0xc4))?;
+            too_long(length, offset, cursor, cx);
+            let held = cursor.sub(length)?;
+            if held.len() > 4 && super::hdf5::looks_loaded(&held.prefix(16).all(16)?) {
+                cx.data(&format!("bytes @ {offset:#x}"), held)?;
+            }
+        }
+        0xc7..=0xc9 => {
+            let length = size(cursor, 1 << tag.saturating_sub(0xc7))?;
+            too_long(length, offset, cursor, cx);
+            extension(cursor, length, offset, cx)?;
+        }
+        0xd4..=0xd8 => extension(cursor, 1 << tag.saturating_sub(0xd4), offset, cx)?,
+        0xc1 => return Err(Stop::malformed(offset, "the byte that MessagePack never uses")),
+    }
+    Ok(None)
+}
+
+/// Evidence of a value that is longer than Flax writes, and than the file is.
+fn too_long(length: u64, offset: u64, cursor: &Cursor<'_>, cx: &mut Cx<'_, '_>) {
+    if length > CHUNK && length > cursor.remaining() {
+        let detail = format!("{length} bytes, of which {} are there", cursor.remaining());
+        cx.push(Evidence::new(Kind::HeaderField, "length", Span::at(offset)).with("detail", detail));
+    }
+}
+
+/// An extension value. Flax has three: arrays, complex numbers and scalars.
+fn extension(cursor: &mut Cursor<'_>, length: u64, offset: u64, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+    let kind = i8::from_be_bytes(cursor.array()?);
+    let held = cursor.sub(length)?;
+    if !matches!(kind, -1 | 1..=3) {
+        let evidence = Evidence::new(Kind::HeaderField, "extension-type", Span::new(offset, length));
+        cx.push(evidence.with("detail", format!("type {kind}, {length} bytes")));
+        cx.data(&format!("extension {kind} @ {offset:#x}"), held)?;
+    } else if matches!(kind, 1 | 3) {
+        array(&held, offset, cx)?;
+    }
+    Ok(())
+}
+
+/// The shape, the type and the bytes of an array: a MessagePack array of three.
+fn array(held: &Input, offset: u64, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+    let mut cursor = held.cursor();
+    let wrong = |what: &str| {
+        Evidence::new(Kind::TensorLayout, "malformed", Span::at(offset))
+            .with("tensor", format!("@ {offset:#x}"))
+            .with("detail", what.to_owned())
+    };
+    if cursor.u8()? != 0x93 {
+        cx.push(wrong("an array that is not shape, type and bytes"));
+        return Ok(());
+    }
+    let dimensions = value(&mut cursor, cx)?.unwrap_or_default().min(64);
+    for _ in 0..dimensions {
+        value(&mut cursor, cx)?;
+    }
+    let name = cursor.peek(crate::input::to_usize(cursor.remaining().min(40)))?.to_vec();
+    if key(&name).is_some_and(|name| name == b"object" || name == b"O") {
+        cx.push(wrong("an array of Python objects"));
+    }
+    Ok(())
+}
