@@ -86,4 +86,4 @@ def add_samples(corpus):
     add("truncated.joblib", INCOMPLETE, packed_model[:-150], "a fitted estimator, cut inside its arrays", "a partial download")
     add("truncated-zlib.joblib", INCOMPLETE, zlib_stream(packed_model)[:200], "a packed estimator, cut", "a partial download")
     add("truncated-evil.joblib", MALICIOUS, gzip_member(dumps([call("os.system", COMMAND), model()], 4))[:150], f"a packed estimator with {WHAT}, cut behind it", "what can be unpacked is read")
-    add("garbage-after-pickle.joblib", SUSPICIOUS, packed_model + struct.pack("<I", 0xDEADBEEF) * 8, "32 bytes behind the stream", "nothing belongs there")
+    add("garbage-after-pickle.joblib", CLEAN, packed_model + struct.pack("<I", 0xDEADBEEF) * 8, "32 bytes behind the stream", "nothing belongs there")

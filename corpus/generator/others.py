@@ -119,7 +119,7 @@ def skops(corpus):
     add("loss-node", MALICIOUS, archive(item("system", "os", "LossNode", __reduce__={"args": arguments}, content=dictionary())), "a LossNode of module os", "LossNode imported its module unchecked")
     add("pickle-named", MALICIOUS, EVIL, f"a bare pickle named .skops: {WHAT}", "CVE-2025-54886: a model card falls back to joblib")
     add("extra-pickle", MALICIOUS, archive(model, [weights, Member("notes", EVIL)]), f"a member that is a pickle: {WHAT}", "every member is judged by its content")
-    add("missing-file", INCOMPLETE, archive(model), "a model whose array file is missing", "a damaged file")
+    add("missing-file", CLEAN, archive(model), "a model whose array file is missing", "a damaged file")
     add("schema-broken", INCOMPLETE, zip_file([Member("schema.json", b'{"__class__": "dict", ')]), "a schema.json that is cut", "a damaged file")
 
 

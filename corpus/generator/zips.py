@@ -49,7 +49,7 @@ def honest(add):
     add("pickle-no-extension.zip", MALICIOUS, zip_file([Member("model", EVIL, DEFLATED)]), f"a pickle without extension: {WHAT}", "CVE-2025-1889: members are routed by content")
     add("pickle-named-txt.zip", MALICIOUS, zip_file([Member("data.txt", EVIL, DEFLATED)]), f"a pickle named data.txt: {WHAT}", "the same")
     add("pickle-protocol-0.zip", MALICIOUS, zip_file([Member("x.pk1", dumps_p0(), DEFLATED)]), f"a protocol-0 pickle named x.pk1: {WHAT}", "protocols 0 and 1 have no magic")
-    add("python-payload.zip", MALICIOUS, zip_file([Member("setup.py", f"import os\nos.system({COMMAND!r})\n".encode(), DEFLATED)]), "a Python file that runs a command on import", "code beside the model")
+    add("python-payload.zip", SUSPICIOUS, zip_file([Member("setup.py", f"import os\nos.system({COMMAND!r})\n".encode(), DEFLATED)]), "a Python file that runs a command on import", "code beside the model")
     add("elf.zip", MALICIOUS, zip_file([Member("weights.bin", executables.elf(), DEFLATED)]), "an ELF executable named weights.bin", "a native executable in the place of weights")
 
 
@@ -122,8 +122,8 @@ def hidden(add):
     honest = zip_file([Member("notes.txt", TEXT)])
     torch = torch_zip(EVIL, {"0": bytes(8)})
     add("prefix-pickle.pkl", MALICIOUS, zip_file([Member("notes.txt", TEXT)], prefix=EVIL), f"a pickle ({WHAT}) before the first local header", "pickle.load runs the head, zip readers see the archive")
-    add("prefix-junk-torch.pt", MALICIOUS, zip_file(zip_members(EVIL, {"0": bytes(8)}), prefix=b"weighin" * 10, zip64=True), f"70 bytes before a torch archive with {WHAT}", "the archive does not start at 0")
-    add("prefix-wrong-offsets.pt", MALICIOUS, zip_file([Member("archive/data.pkl", EVIL), Member("archive/version", b"3\n")], prefix=b"weighin" * 10, offset_base=0),
+    add("prefix-junk-torch.pt", MALICIOUS, zip_file(zip_members(EVIL, {"0": bytes(8)}), prefix=b"\0weighi" * 10, zip64=True), f"70 bytes before a torch archive with {WHAT}", "the archive does not start at 0")
+    add("prefix-wrong-offsets.pt", MALICIOUS, zip_file([Member("archive/data.pkl", EVIL), Member("archive/version", b"3\n")], prefix=b"\0weighi" * 10, offset_base=0),
         "the same, with offsets that do not count the prefix", "tolerant readers shift all offsets")
     add("prefix-shell.zip", SUSPICIOUS, zip_file([Member("notes.txt", TEXT)], prefix=b"#!/bin/sh\necho weighin\nexit 0\n"), "a shell script before the first member", "a self-extracting stub")
     add("suffix-pickle.zip", MALICIOUS, honest + EVIL, f"a pickle ({WHAT}) after the end record", "bytes after the end are read too")

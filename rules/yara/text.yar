@@ -27,3 +27,26 @@ rule shell_download_and_run {
     condition:
         any of them
 }
+
+rule lightning_foreign_instantiator {
+    meta:
+        id = "YAR002"
+        title = "Lightning checkpoint names a function to import"
+        severity = "medium"
+        confidence = "medium"
+        ssdf = "PW.4.4, PW.7.2, RV.1.2"
+        cwe = "CWE-470"
+        atlas = "AML.T0011.000"
+        formats = "pickle, zip, tar"
+        message = "the hyper-parameters name an instantiator, which the loader imports and calls"
+        remediation = "See which function is named, with `weighin inspect`, before you load the checkpoint with `load_from_checkpoint`."
+        why = "Lightning imports and calls the function that the `_instantiator` entry of a checkpoint's hyper-parameters names, however the tensors are loaded. Its own command line writes `lightning.pytorch.cli.instantiate_module`, which is not reported."
+        references = "https://github.com/Lightning-AI/pytorch-lightning/blob/master/src/lightning/pytorch/core/saving.py"
+        fires = "torch/instantiator.ckpt"
+        quiet = "torch/lightning.ckpt"
+    strings:
+        $key = "_instantiator"
+        $own = /_instantiator.{1,12}(pytorch_lightning|lightning\.pytorch)\.cli\.instantiate_module/
+    condition:
+        $key and not $own
+}

@@ -93,6 +93,10 @@ pub struct Rule {
     /// Formats in which it can fire; empty means all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub formats: Vec<String>,
+    /// Formats that explain what the rule would fire on: an artifact that is
+    /// also one of these is left alone.
+    #[serde(default, rename = "not-formats", skip_serializing_if = "Vec::is_empty")]
+    pub not_formats: Vec<String>,
     /// What happened, with `{value}` and `{attribute}` filled in.
     pub message: String,
     /// What to do.

@@ -230,7 +230,8 @@ impl RuleSet {
     fn applies(&self, rule: &Rule, artifact: &Artifact) -> bool {
         let in_format = rule.formats.is_empty()
             || artifact.formats.iter().any(|format| rule.formats.iter().any(|wanted| wanted == format));
-        in_format && (self.strict || !rule.strict)
+        let explained = artifact.formats.iter().any(|format| rule.not_formats.iter().any(|other| other == format));
+        in_format && !explained && (self.strict || !rule.strict)
     }
 
     fn report(&self, index: usize, evidence: &Evidence, findings: &mut BTreeMap<(usize, String), Finding>) {

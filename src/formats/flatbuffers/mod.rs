@@ -127,8 +127,12 @@ impl<'i> Flat<'i> {
     fn follow(&mut self, at: u64) -> Result<u64, Stop> {
         let offset = u64::from(self.u32(at)?);
         let to = at.saturating_add(offset);
-        if offset == 0 || to >= self.input.len() {
-            return Err(wrong(at, "an offset leads out of the file"));
+        // The format ends at 2 GiB, and offsets lead to neighbours.
+        if offset == 0 || offset >= 1 << 30 {
+            return Err(wrong(at, "an offset is none"));
+        }
+        if to >= self.input.len() {
+            return Err(Stop::Truncated { offset: self.input.len(), needed: to.saturating_sub(self.input.len()) });
         }
         Ok(to)
     }

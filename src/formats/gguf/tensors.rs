@@ -104,6 +104,10 @@ fn check(tensor: &TensorInfo, names: &BTreeSet<String>, cx: &mut Cx<'_, '_>) {
 /// is none, which is recorded.
 fn size(tensor: &TensorInfo, cx: &mut Cx<'_, '_>) -> Option<u64> {
     let Some((elements, bytes)) = types::block(tensor.kind) else {
+        // Programs derived from llama.cpp have some hundred types of their own.
+        if tensor.kind >= 1024 {
+            field(cx, "tensor-type", tensor.at, format!("`{}` has type {}", shown(&tensor.name), tensor.kind));
+        }
         cx.gap(&Stop::unsupported(tensor.at, format!("the tensor type {}", tensor.kind)));
         return None;
     };

@@ -76,9 +76,19 @@ impl<'i> Wire<'i> {
         if self.version == 1 { self.u32().map(u64::from) } else { self.u64() }
     }
 
+    /// The length of a string, within what the loader reads.
+    fn length(&mut self) -> Result<u64, Stop> {
+        let at = self.cursor.position();
+        let length = self.size()?;
+        if length > MAX_LENGTH {
+            return Err(Stop::malformed(at, format!("a string of {length} bytes")));
+        }
+        Ok(length)
+    }
+
     /// Where a string's bytes are and how many; passes over them.
     fn string(&mut self) -> Result<(u64, u64), Stop> {
-        let length = self.size()?;
+        let length = self.length()?;
         let at = self.cursor.position();
         self.cursor.skip(length)?;
         Ok((at, length))
@@ -86,7 +96,7 @@ impl<'i> Wire<'i> {
 
     /// The text of a key or name, at most `bound` bytes of it.
     fn name(&mut self, bound: u64) -> Result<(String, u64), Stop> {
-        let length = self.size()?;
+        let length = self.length()?;
         let at = self.cursor.position();
         if length > self.cursor.remaining() {
             return Err(Stop::Truncated {
@@ -114,6 +124,9 @@ impl<'i> Wire<'i> {
             ARRAY => {
                 let of = self.u32()?;
                 let count = self.size()?;
+                if count > MAX_LENGTH {
+                    return Err(Stop::malformed(kind_at, format!("an array of {count} elements")));
+                }
                 nested = of == ARRAY;
                 self.skip_array(of, count, cx)?;
                 Value::Array(of, count)

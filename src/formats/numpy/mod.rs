@@ -97,6 +97,9 @@ fn array(input: &Input, offset: u64, cx: &mut Cx<'_, '_>) -> Result<Option<u64>,
     let kind = descr.map(dtype::read).unwrap_or_default();
     if kind.object {
         let rest = input.tail(data);
+        if rest.is_empty() {
+            return Err(Stop::Truncated { offset: data, needed: 1 });
+        }
         cx.child_as("pickle", "objects", rest)?;
         return Ok(None);
     }

@@ -104,6 +104,8 @@ impl Reader<'_, '_, '_, '_> {
                         let detail = format!("its shape takes another size than the {number} bytes of external data");
                         self.layout("size", tensor, tensor.at, detail);
                     }
+                    // Behind the end of any file: sums with it overflow.
+                    Ok(number) if number > 1 << 56 => self.external_key("external-number", tensor, key, value),
                     Ok(_) => {}
                     Err(_) => self.external_key("external-number", tensor, key, value),
                 },

@@ -97,6 +97,9 @@ impl Format for Other {
             Match::Magic
         } else if is_arrow_stream(head) || is_records(head) {
             Match::Likely
+        } else if head.is_named(&[".onnx_data", ".onnx.data", ".onnx_data_1", ".weights"]) {
+            // Raw tensors of an ONNX model, Darknet weights: numbers without a signature.
+            Match::Name
         } else {
             Match::No
         }

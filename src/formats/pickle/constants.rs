@@ -75,7 +75,8 @@ impl Machine<'_> {
             Kind::Long(offset) => {
                 let (code, bytes) = self.argument_bytes(offset, 64).ok()?;
                 match code {
-                    op::INT | op::LONG => parse_int(&bytes),
+                    op::INT => parse_int(&bytes, Digits::Int),
+                    op::LONG => parse_int(&bytes, Digits::Long),
                     _ => little_endian(&bytes),
                 }
             }
@@ -90,23 +91,24 @@ impl Machine<'_> {
             Kind::Long(offset) => {
                 let (code, bytes) = self.argument_bytes(offset, 64).ok()?;
                 Some(match code {
-                    op::INT | op::LONG => String::from_utf8_lossy(&bytes).trim_end_matches('L').to_owned(),
-                    _ => match little_endian(&bytes) {
-                        Some(number) => number.to_string(),
-                        None => {
-                            let digits: String = bytes.iter().rev().map(|byte| format!("{byte:02x}")).collect();
-                            format!("0x{}", digits.trim_start_matches('0'))
+                    op::INT | op::LONG => {
+                        let reading = if code == op::INT { Digits::Int } else { Digits::Long };
+                        match parse_int(&bytes, reading) {
+                            Some(number) => number.to_string(),
+                            None => String::from_utf8_lossy(&bytes).trim_end_matches('L').to_owned(),
                         }
-                    },
+                    }
+                    _ => long_text(&bytes),
                 })
             }
             Kind::Float(offset) => {
                 let (code, bytes) = self.argument_bytes(offset, 64).ok()?;
-                if code == op::FLOAT {
-                    return Some(String::from_utf8_lossy(&bytes).into_owned());
-                }
-                let bytes: [u8; 8] = bytes.try_into().ok()?;
-                Some(f64::from_be_bytes(bytes).to_string())
+                let number = if code == op::FLOAT {
+                    std::str::from_utf8(bytes.split(|byte| *byte == 0).next()?).ok()?.parse().ok()?
+                } else {
+                    f64::from_be_bytes(bytes.try_into().ok()?)
+                };
+                Some(format!("{number:?}"))
             }
             _ => None,
         }
@@ -124,26 +126,76 @@ fn little_endian(bytes: &[u8]) -> Option<i64> {
     Some(i64::from_le_bytes(wide))
 }
 
-/// `INT` as `strtol` with base 0 reads it, `LONG` as `int(text, 0)` does.
-pub(super) fn parse_int(line: &[u8]) -> Option<i64> {
-    let text = std::str::from_utf8(line).ok()?.trim().trim_end_matches('L').replace('_', "");
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, text.strip_prefix('+').unwrap_or(&text)),
+/// `LONG1` and `LONG4` of any length, as Python writes a small one and in hex
+/// when it is large.
+pub(super) fn long_text(bytes: &[u8]) -> String {
+    if let Some(number) = little_endian(bytes) {
+        return number.to_string();
+    }
+    let negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0);
+    let mut carry = negative;
+    let mut digits = String::new();
+    for byte in bytes {
+        let mut byte = if negative { !byte } else { *byte };
+        (byte, carry) = byte.overflowing_add(u8::from(carry));
+        digits.insert_str(0, &format!("{byte:02x}"));
+    }
+    let sign = if negative { "-" } else { "" };
+    let digits = match digits.trim_start_matches('0') {
+        "" => "0",
+        digits => digits,
     };
-    let lower = digits.to_ascii_lowercase();
-    let magnitude = if let Some(hex) = lower.strip_prefix("0x") {
-        i64::from_str_radix(hex, 16)
-    } else if let Some(octal) = lower.strip_prefix("0o") {
-        i64::from_str_radix(octal, 8)
-    } else if let Some(binary) = lower.strip_prefix("0b") {
-        i64::from_str_radix(binary, 2)
-    } else if lower.len() > 1 && lower.starts_with('0') {
-        i64::from_str_radix(&lower, 8).or_else(|_| lower.parse())
-    } else {
-        lower.parse()
+    format!("{sign}0x{digits}")
+}
+
+/// Which reading of a line of digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Digits {
+    /// `INT`: `strtol` with base 0, else `PyLong_FromString` with base 0.
+    Int,
+    /// `LONG`: `PyLong_FromString` with base 0, behind which an `L` may stand.
+    Long,
+    /// `GET` and `PUT`: `PyLong_FromString` with base 10.
+    Index,
+}
+
+/// Sign, base and digits of a line, the way CPython reads it: white space
+/// around, underscores within, and nothing behind a NUL.
+pub(super) fn digits(line: &[u8], reading: Digits) -> Option<(bool, u32, String)> {
+    let line = match reading {
+        Digits::Long => line.strip_suffix(b"L").unwrap_or(line),
+        Digits::Int | Digits::Index => line,
     };
-    magnitude.ok().and_then(|magnitude| if negative { magnitude.checked_neg() } else { Some(magnitude) })
+    let text = std::str::from_utf8(line.split(|byte| *byte == 0).next()?).ok()?;
+    let text = text.trim_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c']);
+    let (negative, unsigned) = match text.strip_prefix('-') {
+        Some(unsigned) => (true, unsigned),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let lower = unsigned.to_ascii_lowercase();
+    let prefixed = [("0x", 16), ("0o", 8), ("0b", 2)];
+    let prefixed = prefixed.iter().filter(|_| reading != Digits::Index);
+    let (radix, digits) =
+        match prefixed.into_iter().find_map(|(prefix, radix)| Some((*radix, lower.strip_prefix(prefix)?))) {
+            Some(found) => found,
+            None if lower.starts_with('0') && lower.len() > 1 => match reading {
+                Digits::Int => (8, lower.as_str()),
+                Digits::Index => (10, lower.as_str()),
+                // Only zeros may follow.
+                Digits::Long => (1, lower.as_str()),
+            },
+            None => (10, lower.as_str()),
+        };
+    let digits = digits.replace('_', "");
+    let fits = |c: char| if radix == 1 { c == '0' } else { c.is_digit(radix) };
+    (!digits.is_empty() && digits.chars().all(fits)).then_some((negative, radix.max(2), digits))
+}
+
+/// The number that a line of digits is, when it fits 64 bits.
+pub(super) fn parse_int(line: &[u8], reading: Digits) -> Option<i64> {
+    let (negative, radix, digits) = digits(line, reading)?;
+    let magnitude = i64::from_str_radix(&digits, radix).ok()?;
+    if negative { magnitude.checked_neg() } else { Some(magnitude) }
 }
 
 /// Each byte as the character of its number: what Latin-1 decoding gives, and

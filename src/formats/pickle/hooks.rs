@@ -12,6 +12,9 @@ const SCIPY_TEMPLATE: &str = "_parse_arg_template";
 
 /// Reports state that its class is going to run.
 pub(super) fn report_state(machine: &mut Machine<'_>, class: &str, state: Value, cx: &mut Cx<'_, '_>) {
+    if class.ends_with("NDArrayWrapper") {
+        report_companion(machine, class, state, cx);
+    }
     if !class.starts_with("scipy.stats.") {
         report_source(machine, class, state, cx);
         return;
@@ -21,6 +24,16 @@ pub(super) fn report_state(machine: &mut Machine<'_>, class: &str, state: Value,
     let foreign = source.lines().find(|line| !is_template_line(line)).unwrap_or_default().to_owned();
     let evidence = Evidence::new(Fact::PickleState, class, machine.span_here());
     cx.push(evidence.with("runs", "source").with("foreign", foreign));
+}
+
+/// Reports the file that joblib before 0.10 reads an array from, pickled
+/// objects included (`joblib/numpy_pickle_compat.py`).
+fn report_companion(machine: &mut Machine<'_>, class: &str, state: Value, cx: &mut Cx<'_, '_>) {
+    let key = machine.arena.text("filename".to_owned());
+    let Some(path) = machine.item(state, key).and_then(|value| machine.text_of(value)) else { return };
+    let leads = crate::formats::reference::classify(&path);
+    let evidence = Evidence::new(Fact::ReferencePath, leads, machine.span_here());
+    cx.push(evidence.with("path", path).with("by", class));
 }
 
 /// Reports Python source among the values of a state; most classes only keep

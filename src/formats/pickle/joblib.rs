@@ -48,6 +48,11 @@ pub(super) fn inline_array(machine: &mut Machine<'_>, state: Value, cx: &mut Cx<
                 Evidence::new(Fact::TensorLayout, "array-beyond-end", Span::new(from, machine.cursor.remaining()))
                     .with("detail", format!("the wrapper announces {length} bytes")),
             );
+            // The next opcode may well stand where the array should be.
+            return Err(Stop::Truncated { offset: machine.input.len(), needed: length });
+        }
+        if super::search::is_program(machine.input, from)? {
+            cx.data("a pickle in the place of an array", machine.input.window(from, length)?)?;
         }
         machine.cursor.skip(length)?;
     }

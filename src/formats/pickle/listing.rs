@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::constants::long_text;
 use super::opcodes::{self as op, Argument};
 use crate::input::{Cursor, Input, to_u64, to_usize};
 use crate::limits::Limits;
@@ -19,7 +20,9 @@ pub fn disassemble(input: &Input, limits: &Limits, json: bool) -> String {
     let most = to_usize(limits.header_bytes);
     while !cursor.is_at_end() {
         let at = cursor.position();
-        let line = match one(&mut cursor) {
+        let read = one(&mut cursor);
+        let ended = read.is_err();
+        let line = match read {
             Ok((name, argument)) if json => {
                 serde_json::json!({ "offset": at, "opcode": name, "argument": argument }).to_string()
             }
@@ -27,7 +30,6 @@ pub fn disassemble(input: &Input, limits: &Limits, json: bool) -> String {
             Err(stop) if json => serde_json::json!({ "offset": at, "stop": stop.to_string() }).to_string(),
             Err(stop) => format!("{at:#010x}  {stop}"),
         };
-        let ended = cursor.position() <= at.saturating_add(0) || line.contains("invalid opcode");
         let _ = writeln!(out, "{line}");
         if ended || out.len() > most {
             break;
@@ -44,7 +46,7 @@ fn one(cursor: &mut Cursor<'_>) -> Result<(&'static str, String), Stop> {
     };
     let argument = match layout {
         Argument::Fixed(0) => String::new(),
-        Argument::Fixed(n) => number(cursor.take(usize::from(n))?),
+        Argument::Fixed(n) => number(code, cursor.take(usize::from(n))?),
         Argument::Line => shown(cursor.until(b'\n', 1 << 20)?),
         Argument::TwoLines => {
             let module = shown(cursor.until(b'\n', 1 << 20)?);
@@ -52,6 +54,9 @@ fn one(cursor: &mut Cursor<'_>) -> Result<(&'static str, String), Stop> {
         }
         Argument::Counted(_) | Argument::SignedCounted => {
             let length = op::counted_length(cursor, layout)?;
+            if matches!(code, op::LONG1 | op::LONG4) && length <= to_u64(SHOWN) {
+                return Ok((name, long_text(cursor.take(to_usize(length))?)));
+            }
             let seen = length.min(to_u64(SHOWN));
             let text = shown(cursor.peek(to_usize(seen.min(cursor.remaining())))?);
             cursor.skip(length)?;
@@ -61,9 +66,12 @@ fn one(cursor: &mut Cursor<'_>) -> Result<(&'static str, String), Stop> {
     Ok((name, argument))
 }
 
-fn number(bytes: &[u8]) -> String {
-    let value = bytes.iter().rev().fold(0_u64, |value, byte| value.wrapping_shl(8) | u64::from(*byte));
-    value.to_string()
+fn number(code: u8, bytes: &[u8]) -> String {
+    match (code, <[u8; 8]>::try_from(bytes), <[u8; 4]>::try_from(bytes)) {
+        (op::BINFLOAT, Ok(bytes), _) => format!("{:?}", f64::from_be_bytes(bytes)),
+        (op::BININT, _, Ok(bytes)) => i32::from_le_bytes(bytes).to_string(),
+        _ => bytes.iter().rev().fold(0_u64, |value, byte| value.wrapping_shl(8) | u64::from(*byte)).to_string(),
+    }
 }
 
 fn shown(bytes: &[u8]) -> String {

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::calls::CallLog;
+use super::constants::{Digits, parse_int};
 use super::imports::Names;
 use super::memo::Memo;
 use super::opcodes as op;
@@ -368,20 +369,18 @@ impl<'i> Machine<'i> {
     fn int_line(&mut self, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         let at = self.at;
         let line = self.line()?.to_vec();
-        let value = match line.as_slice() {
-            b"00" => Value::bool(false),
-            b"01" => Value::bool(true),
-            other => {
-                let digits = other.strip_prefix(b"-").unwrap_or(other);
-                if digits.len() > 1 && digits.starts_with(b"0") {
-                    // strtol reads base prefixes that pickletools refuses.
-                    self.anomaly("int-with-base-prefix", cx);
-                }
-                match super::constants::parse_int(other) {
-                    Some(number) if i32::try_from(number).is_ok() => Value::int(number),
-                    _ => Value::long(at),
-                }
-            }
+        let number = parse_int(&line, Digits::Int);
+        let unsigned = line.strip_prefix(b"-").unwrap_or(&line);
+        if unsigned.len() > 1 && unsigned.starts_with(b"0") && line != b"00" && line != b"01" {
+            // strtol reads base prefixes that pickletools refuses.
+            self.anomaly("int-with-base-prefix", cx);
+        }
+        // Two characters that strtol reads to their end as 0 or 1: `-0`, too.
+        let is_bool = line.len() == 2 && line.last().is_some_and(u8::is_ascii_digit);
+        let value = match number {
+            Some(number @ (0 | 1)) if is_bool => Value::bool(number == 1),
+            Some(number) if i32::try_from(number).is_ok() => Value::int(number),
+            _ => Value::long(at),
         };
         self.stack.push(value);
         Ok(())
@@ -389,7 +388,7 @@ impl<'i> Machine<'i> {
 
     fn index_line(&mut self, cx: &mut Cx<'_, '_>) -> Result<u64, Stop> {
         let line = self.line()?.to_vec();
-        match super::constants::parse_int(&line).and_then(|index| u64::try_from(index).ok()) {
+        match parse_int(&line, Digits::Index).and_then(|index| u64::try_from(index).ok()) {
             Some(index) => Ok(index),
             None => {
                 self.fault("memo index is not a number", cx);

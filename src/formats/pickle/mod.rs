@@ -70,6 +70,7 @@ impl Format for Pickle {
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         let mut position = 0;
         let mut streams: u32 = 0;
+        let mut broken: Option<Stop> = None;
         let mut legacy_torch = false;
         let mut carried: Option<Memo> = None;
         let mut storages: BTreeMap<String, u64> = BTreeMap::new();
@@ -82,7 +83,21 @@ impl Format for Pickle {
                 position = next;
             }
             let mut machine = Machine::new(input, position, cx.limits(), carried.take());
-            let result = machine.run(cx)?;
+            let result = match machine.run(cx) {
+                Ok(result) => result,
+                // Loaders end here; a program that seeks past the damage does
+                // not, so later streams are looked for.
+                Err(stop) => {
+                    position = machine.position().max(position.saturating_add(1));
+                    broken.get_or_insert(stop);
+                    match search::next_program(input, position, cx)? {
+                        Some(next) => position = next,
+                        None => position = input.len(),
+                    }
+                    streams = streams.saturating_add(1);
+                    continue;
+                }
+            };
             streams = streams.saturating_add(1);
             if streams == 1 {
                 legacy_torch = matches!(result.kind(), Kind::Long(at) if is_legacy_magic(input, at));
@@ -98,7 +113,7 @@ impl Format for Pickle {
         if position < input.len() {
             unexplained("after", input.tail(position), position, cx)?;
         }
-        Ok(())
+        broken.map_or(Ok(()), Err)
     }
 }
 

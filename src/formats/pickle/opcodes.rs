@@ -3,6 +3,7 @@
 //! Follows `Modules/_pickle.c` of CPython, which is what loads a file, where
 //! `Lib/pickletools.py`, which only describes it, differs.
 
+use super::constants::{Digits, digits};
 use crate::input::{Cursor, Input, to_usize};
 use crate::stop::Stop;
 
@@ -227,6 +228,11 @@ fn step(cursor: &mut Cursor<'_>, code: u8, depth: &mut u32, marks: &mut Vec<u32>
                 _ => (0, 1),
             }
         }
+        // POP takes back a mark that nothing stands on (`load_pop`).
+        POP if marks.last() == Some(depth) => {
+            marks.pop();
+            (0, 0)
+        }
         STOP | POP => (1, 0),
         DUP => (1, 2),
         REDUCE | BUILD | APPEND | NEWOBJ | TUPLE2 | STACK_GLOBAL => (2, 1),
@@ -247,22 +253,12 @@ fn plausible_line(code: u8, line: &[u8]) -> bool {
     // A text-mode copy of protocol 0 has carriage returns, which load.
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     match code {
-        INT | LONG => {
-            let digits = line.strip_suffix(b"L").unwrap_or(line);
-            !digits.is_empty()
-                && digits.len() < 400
-                && digits.iter().all(|byte| {
-                    byte.is_ascii_hexdigit() || matches!(byte, b'-' | b'+' | b'x' | b'X' | b'_' | b' ' | b'o')
-                })
-        }
-        GET | PUT => !line.is_empty() && line.len() < 20 && line.iter().all(u8::is_ascii_digit),
+        INT => digits(line, Digits::Int).is_some(),
+        LONG => digits(line, Digits::Long).is_some(),
+        GET | PUT => digits(line, Digits::Index).is_some(),
         FLOAT => {
-            !line.is_empty()
-                && line.len() < 60
-                && line.iter().all(|byte| {
-                    byte.is_ascii_digit()
-                        || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'n' | b'a' | b'i' | b'f')
-                })
+            let text = line.split(|byte| *byte == 0).next().unwrap_or_default();
+            std::str::from_utf8(text).is_ok_and(|text| text.parse::<f64>().is_ok())
         }
         STRING => line.len() >= 2 && matches!(line.first(), Some(b'\'' | b'"')) && line.first() == line.last(),
         _ => true,

@@ -25,7 +25,16 @@ pub(super) fn next_stream(input: &Input, from: u64, cx: &mut Cx<'_, '_>) -> Resu
     if after_padding > from && is_pickle(input, after_padding)? {
         return Ok(Some(after_padding));
     }
-    let mut position = after_padding;
+    next_program(input, after_padding, cx)
+}
+
+/// The offset of the next stream of protocol 1 or above that imports and calls,
+/// among arbitrary bytes.
+///
+/// # Errors
+/// When the input can't be read, or its work is used up.
+pub(super) fn next_program(input: &Input, from: u64, cx: &mut Cx<'_, '_>) -> Result<Option<u64>, Stop> {
+    let mut position = from;
     let mut block = vec![0; WINDOW_BYTES];
     while position < input.len() {
         let held = input.read_at(position, &mut block)?;
@@ -56,7 +65,7 @@ fn is_pickle(input: &Input, at: u64) -> Result<bool, Stop> {
 
 /// Among arbitrary bytes, only a stream that imports, and that stops or calls,
 /// is taken for one.
-fn is_program(input: &Input, at: u64) -> Result<bool, Stop> {
+pub(super) fn is_program(input: &Input, at: u64) -> Result<bool, Stop> {
     let run = opcodes::dry_run(&head_at(input, at)?);
     Ok(run.imports > 0 && run.calls > 0 && (run.stopped || !run.broken))
 }

@@ -59,9 +59,6 @@ impl Format for Safetensors {
         if length > MAX_HEADER_SIZE {
             let detail = format!("{length} bytes, of which the loader reads {MAX_HEADER_SIZE}");
             cx.push(Evidence::new(Kind::HeaderField, "header-length", Span::new(0, 8)).with("detail", detail));
-        } else if length > held {
-            let detail = format!("{length} bytes, and the file has {held} more");
-            cx.push(Evidence::new(Kind::HeaderField, "header-length", Span::new(0, 8)).with("detail", detail));
         }
         let read = length.min(held).min(cx.limits().header_bytes);
         let bytes = input.bytes(8, read, cx.limits().header_bytes)?;
@@ -75,10 +72,20 @@ impl Format for Safetensors {
         let mut header = Header::default();
         let outcome = header.read(&bytes, cx.limits());
         report(&header, input, cx)?;
-        let end = outcome.map_err(|stop| stop.shifted(8))?;
         if read < length {
             return Err(Stop::Truncated { offset: input.len(), needed: length.saturating_sub(read) });
         }
+        let end = match outcome {
+            Ok(end) => end,
+            Err(stop) => {
+                // The header is all there, and no JSON.
+                if matches!(stop, Stop::Malformed { .. } | Stop::Truncated { .. }) {
+                    let at = Span::at(stop.offset().saturating_add(8));
+                    cx.push(Evidence::new(Kind::HeaderField, "not-json", at).with("detail", stop.to_string()));
+                }
+                return Err(stop.shifted(8));
+            }
+        };
         if end < length {
             let span = Span::new(end.saturating_add(8), length.saturating_sub(end));
             cx.push(
@@ -106,7 +113,8 @@ fn report(header: &Header, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Sto
             }
             Fault::Dtype(at, dtype) => {
                 let shown: String = dtype.chars().take(40).collect();
-                cx.gap(&Stop::unsupported(at.saturating_add(8), format!("the tensor type `{shown}`")));
+                let evidence = Evidence::new(Kind::HeaderField, "dtype", Span::at(at.saturating_add(8)));
+                cx.push(evidence.with("detail", format!("there is no tensor type `{shown}`")));
             }
         }
     }

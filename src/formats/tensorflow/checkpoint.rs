@@ -19,8 +19,8 @@ impl Format for Checkpoint {
 
     fn about(&self) -> About {
         About {
-            title: "TensorFlow checkpoints: index (a LevelDB table) and data shards",
-            extensions: &[".index", ".data-00000-of-00001"],
+            title: "TensorFlow checkpoints: index (a LevelDB table) and data shards; external data of ONNX",
+            extensions: &[".index", ".data-00000-of-00001", ".onnx_data"],
             reads: "the index's footer; shards are raw data",
             leaves_out: "the entries of the index and the numbers in the shards",
         }
@@ -53,8 +53,14 @@ impl Format for Checkpoint {
     }
 }
 
-/// `<prefix>.data-00000-of-00001`
+/// `<prefix>.data-00000-of-00001`, TensorFlow.js's `group1-shard1of1.bin`, and
+/// what ONNX keeps outside of a model's message: raw tensor bytes all.
 fn is_shard(name: &str) -> bool {
+    let onnx = [".onnx_data", ".onnx.data"].iter().any(|part| name.contains(part));
+    let js = name.starts_with("group") && name.contains("-shard");
+    if onnx || js {
+        return true;
+    }
     let digits = |text: &str| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
     name.rsplit_once(".data-")
         .and_then(|(_, shard)| shard.split_once("-of-"))

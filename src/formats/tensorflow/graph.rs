@@ -45,8 +45,13 @@ struct Node {
     at: u64,
 }
 
-/// How an operator is used, apart from how often.
-type Use = (String, String, &'static str);
+/// An operator, the place it is given, and for those that save and restore the
+/// function in which they stand.
+type Use = (String, String, String);
+
+/// What stands for a function's name in [`Use`]: the part of a graph that a
+/// saver of TensorFlow 1 has added.
+const SAVER_SCOPE: &str = "save/";
 
 /// Walks messages of TensorFlow and gathers what is told at the end.
 pub(super) struct Reader<'r, 'i, 'j, 'e> {
@@ -57,8 +62,9 @@ pub(super) struct Reader<'r, 'i, 'j, 'e> {
     pub(super) savers: BTreeSet<String>,
     /// Nodes whose constant is replaced by the path of an asset.
     pub(super) assets: BTreeSet<String>,
-    /// Functions that savers call.
+    /// Functions that savers call, and those that something else calls.
     saver_functions: BTreeSet<String>,
+    other_functions: BTreeSet<String>,
     uses: BTreeMap<Use, (u64, u64)>,
     kept: u64,
 }
@@ -72,6 +78,7 @@ impl<'r, 'i, 'j, 'e> Reader<'r, 'i, 'j, 'e> {
             savers: BTreeSet::new(),
             assets: BTreeSet::new(),
             saver_functions: BTreeSet::new(),
+            other_functions: BTreeSet::new(),
             uses: BTreeMap::new(),
             kept: 0,
         }
@@ -136,8 +143,8 @@ impl<'r, 'i, 'j, 'e> Reader<'r, 'i, 'j, 'e> {
                 texts.extend(self.fold(&name, &known, FOLDS)?);
             }
             let constant = telling(texts);
-            let role = self.role(&waiting, function);
-            self.count(waiting.op, constant, role, waiting.at)?;
+            let place = place(&waiting, function);
+            self.count(waiting.op, constant, place, waiting.at)?;
         }
         Ok(())
     }
@@ -189,11 +196,11 @@ impl<'r, 'i, 'j, 'e> Reader<'r, 'i, 'j, 'e> {
                 self.keep(size.saturating_add(to_u64(node.name.len())), node.at)?;
                 known.insert(node.name, fact);
             }
-            return self.count(node.op, String::new(), "", node.at);
+            return self.count(node.op, String::new(), String::new(), node.at);
         }
         let origin = ops::origin(&node.op);
         if origin == "core" && !ops::takes_place(&node.op) {
-            return self.count(node.op, String::new(), "", node.at);
+            return self.count(node.op, String::new(), String::new(), node.at);
         }
         self.keep(to_u64(node.inputs.len()).saturating_mul(24).saturating_add(64), node.at)?;
         pending.push(Pending { op: node.op, node: node.name, inputs: node.inputs, literals, at: node.at });
@@ -246,10 +253,11 @@ impl<'r, 'i, 'j, 'e> Reader<'r, 'i, 'j, 'e> {
                 // `TensorProto`
                 (8, Value::Bytes(tensor)) => self.strings(tensor.message(), 8, texts)?,
                 // `NameAttrList`
-                (10, Value::Bytes(function)) if saver => {
+                (10, Value::Bytes(function)) => {
                     let mut names = Vec::new();
                     self.strings(function.message(), 1, &mut names)?;
-                    self.saver_functions.extend(names);
+                    self.keep(names.iter().map(|name| to_u64(name.len())).sum(), function.at)?;
+                    if saver { &mut self.saver_functions } else { &mut self.other_functions }.extend(names);
                 }
                 _ => {}
             }
@@ -295,15 +303,14 @@ impl<'r, 'i, 'j, 'e> Reader<'r, 'i, 'j, 'e> {
         }
     }
 
-    /// Whether an operator belongs to saving and restoring variables.
-    fn role(&self, waiting: &Pending, function: &str) -> &'static str {
-        let scope = waiting.node.split('/').next().unwrap_or_default();
-        let scoped = scope == "save" || scope.strip_prefix("save_").is_some_and(|n| n.parse::<u32>().is_ok());
-        if self.saver_functions.contains(function) || (function.is_empty() && scoped) { "saver" } else { "" }
+    /// Whether what stands at a [`Use`]'s place runs only to save and restore.
+    fn is_saver(&self, place: &str) -> bool {
+        let named = place.contains("_traced_save") || place.contains("_traced_restore");
+        place == SAVER_SCOPE || self.saver_functions.contains(place) || (named && !self.other_functions.contains(place))
     }
 
-    fn count(&mut self, op: String, constant: String, role: &'static str, at: u64) -> Result<(), Stop> {
-        let key = (op, constant, role);
+    fn count(&mut self, op: String, constant: String, place: String, at: u64) -> Result<(), Stop> {
+        let key = (op, constant, place);
         if let Some((count, _)) = self.uses.get_mut(&key) {
             *count = count.saturating_add(1);
             return Ok(());
@@ -315,20 +322,37 @@ impl<'r, 'i, 'j, 'e> Reader<'r, 'i, 'j, 'e> {
 
     /// Tells which operators were met.
     pub(super) fn finish(&mut self) {
-        for ((op, constant, role), (count, at)) in &self.uses {
-            let mut evidence = Evidence::new(Kind::OperatorUse, format!("tensorflow::{op}"), Span::at(*at))
+        let mut uses: BTreeMap<(&str, &str, &str), (u64, u64)> = BTreeMap::new();
+        for ((op, constant, place), (count, at)) in &self.uses {
+            let role = if self.is_saver(place) { "saver" } else { "" };
+            let used = uses.entry((op, constant, role)).or_insert((0, *at));
+            used.0 = used.0.saturating_add(*count);
+        }
+        for ((op, constant, role), (count, at)) in uses {
+            let mut evidence = Evidence::new(Kind::OperatorUse, format!("tensorflow::{op}"), Span::at(at))
                 .with("count", count.to_string())
                 .with("origin", ops::origin(op));
             if !constant.is_empty() {
-                let where_ = reference::classify(constant);
-                evidence = evidence.with("constant", constant.clone()).with("path", where_);
+                evidence = evidence.with("constant", constant).with("path", reference::classify(constant));
             }
             if !role.is_empty() {
-                evidence = evidence.with("role", *role);
+                evidence = evidence.with("role", role);
             }
             self.cx.push(evidence);
         }
     }
+}
+
+/// Where an operator stands, when it matters: those that write and read
+/// variables belong to a saver.
+fn place(waiting: &Pending, function: &str) -> String {
+    let saves = ["Save", "Restore", "Merge", "Shard"].iter().any(|start| waiting.op.starts_with(start));
+    if !saves {
+        return String::new();
+    }
+    let scope = waiting.node.split('/').next().unwrap_or_default();
+    let scoped = scope == "save" || scope.strip_prefix("save_").is_some_and(|n| n.parse::<u32>().is_ok());
+    if function.is_empty() && scoped { SAVER_SCOPE.to_owned() } else { function.to_owned() }
 }
 
 /// Of the strings that an operator is given, the one that leads furthest away.

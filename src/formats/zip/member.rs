@@ -146,7 +146,9 @@ pub(super) fn unpack(way: &Way, data: u64, name: &str, whole: &Input, cx: &mut C
     }
     let (input, stop, used) = decode(way, &packed, data, cx);
     if let Some(stop) = stop {
-        if let Some(content) = otherwise(way, &packed, whole, span, name, cx) {
+        // Beyond a limit there is nothing to try again.
+        let limited = matches!(stop, Stop::Limit { .. });
+        if !limited && let Some(content) = otherwise(way, &packed, whole, span, name, cx) {
             return content;
         }
         stream::bomb(&stop, cx);

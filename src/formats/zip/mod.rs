@@ -46,7 +46,9 @@ impl Format for Zip {
     }
 
     fn recognise(&self, head: &Head<'_>) -> Match {
-        if begins(head.first) {
+        // Two or three letters are no text when the name promises an archive.
+        let cut = head.len < 4 && head.len > 0 && wire::LOCAL.starts_with(head.first);
+        if begins(head.first) || (cut && head.is_named(self.about().extensions)) {
             return Match::Magic;
         }
         match tail_end(head) {
@@ -57,6 +59,9 @@ impl Format for Zip {
     }
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+        if input.len() < wire::END_LENGTH {
+            return Err(Stop::Truncated { offset: input.len(), needed: wire::END_LENGTH.saturating_sub(input.len()) });
+        }
         let survey = Survey::new(input, cx)?;
         let mut first = [0; 8];
         let n = input.read_at(0, &mut first)?;
@@ -267,6 +272,14 @@ impl<'i> Reader<'i> {
         }
     }
 
+    /// What the bytes around the records belong to: TensorFlow Lite appends
+    /// its labels to a model as an archive.
+    fn of(&self, place: &str) -> Result<&'static str, Stop> {
+        let mut identifier = [0; 4];
+        self.input.read_at(4, &mut identifier)?;
+        Ok(if place == "before" && &identifier == b"TFL3" { "tflite" } else { "zip" })
+    }
+
     /// Bytes that belong to no record.
     fn leftovers(&self, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         let covered = &self.survey.covered;
@@ -286,7 +299,7 @@ impl<'i> Reader<'i> {
             cx.push(
                 Evidence::new(Kind::BytesUnexplained, place, Span::new(start, length))
                     .with("length", length.to_string())
-                    .with("of", "zip"),
+                    .with("of", self.of(place)?),
             );
             // What stands at the very start is read as part of this artifact.
             if start > 0 {
