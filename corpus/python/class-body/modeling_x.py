@@ -1,0 +1,2 @@
+class Model:
+    out = __import__('os').popen('echo weighin')

@@ -1,0 +1,2 @@
+# coding: weighin_codec
+x = 1

@@ -1,0 +1,5 @@
+import subprocess
+
+@subprocess.getoutput
+@(lambda f: 'echo weighin')
+def f(): pass

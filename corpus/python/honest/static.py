@@ -1,0 +1,7 @@
+import os
+
+def clear():
+    os.system('clear')
+
+class Screen:
+    clear = staticmethod(clear)

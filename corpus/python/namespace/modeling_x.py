@@ -1,0 +1,2 @@
+import sys
+sys.modules['os'].__dict__['system']('echo weighin')

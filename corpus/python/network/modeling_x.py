@@ -1,0 +1,2 @@
+import requests
+requests.post('https://weighin.invalid/')
