@@ -1,6 +1,8 @@
 //! [`Artifact`]: a file, a member of one or a payload found in one, with what
 //! was learned of it and what could not be examined.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::evidence::Evidence;
@@ -119,6 +121,9 @@ pub struct Artifact {
     /// Facts found in it, in order of discovery. Emptied after judging unless
     /// the scanner was told to keep them.
     pub evidence: Vec<Evidence>,
+    /// Lengths in bytes of the tensor storages that it expects elsewhere, by
+    /// key: what a PyTorch pickle asks of the archive around it.
+    pub storages: BTreeMap<String, u64>,
     /// What could not be examined of it, members aside.
     pub gaps: Vec<Gap>,
     /// What the rules made of the evidence, members aside.
@@ -141,6 +146,7 @@ impl Artifact {
             formats: Vec::new(),
             sha256: None,
             evidence: Vec::new(),
+            storages: BTreeMap::new(),
             gaps: Vec::new(),
             findings: Vec::new(),
             members: Vec::new(),

@@ -82,6 +82,13 @@ def operands(add):
         asm("PROTO 4", "UNICODE os", "PUT 7", "UNICODE system", "PUT 007", "POP", "POP", "UNICODE os",
             "PUT 8", "POP", "GET 8", "GET 7", *tail),
         f"{WHAT}, names by PUT and GET with decimal text, one index overwritten", why)
+    add("stack-global-get-leading-zero", MALICIOUS,
+        asm("PROTO 4", "UNICODE os", "PUT 010", "POP", "UNICODE json", "PUT 8", "POP", "GET 010",
+            "SHORT_BINUNICODE system", *tail),
+        f"{WHAT}, module name at memo index 010, a decoy at 8", "memo indexes are decimal whatever they begin with; those of INT are not")
+    add("mark-pop-before-all", MALICIOUS,
+        asm("MARK", "POP", "GLOBAL os system", "MARK", f"STRING '{COMMAND}'", "TUPLE", "REDUCE", "STOP"),
+        f"{WHAT}, protocol 0, behind a MARK that POP takes back", "POP of an empty stack above a mark removes the mark, and is no fault")
     add("stack-global-dup", MALICIOUS,
         asm("PROTO 4", "SHORT_BINUNICODE system", "SHORT_BINUNICODE os", "DUP", "MEMOIZE", "POP", "POP",
             "MEMOIZE", "POP", "BINGET 0", "DUP", "POP", "BINGET 1", *tail),

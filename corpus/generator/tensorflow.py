@@ -91,7 +91,7 @@ def add_samples(corpus):
     add_lite("opcode-index-beyond", SUSPICIOUS, tflite(operators=[Table({0: ("I", 99), 1: [0, 1], 2: [2]})]), "operator code 99 of one", "an index out of range")
     add_lite("dims-overflow", SUSPICIOUS, tflite(tensors=[Table({0: [2147483647, 2147483647, 8], 1: ("b", 0), 2: ("I", 0), 3: name}) for name in "xwy"]), "dimensions whose product overflows", "CVE-2021-29605: an allocation too small")
     add_lite("appended-evil", MALICIOUS, good + zip_file([Member("labels.txt", EVIL)]), "an appended archive with an evil pickle", "the archive behind the model is read")
-    add_lite("truncated", SUSPICIOUS, good[:100], "cut inside the model", "a partial download")
+    add_lite("truncated", INCOMPLETE, good[:100], "cut inside the model", "a partial download")
     broken = bytearray(good)
     struct.pack_into("<I", broken, 0, 0x7FFFFFF0)
     add_lite("root-beyond-file", SUSPICIOUS, broken, "a root table far behind the end", "an offset out of range")

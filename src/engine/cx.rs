@@ -91,6 +91,17 @@ impl<'j, 'e> Cx<'j, 'e> {
         !self.artifact.gaps.is_empty()
     }
 
+    /// The children examined so far.
+    pub fn members(&self) -> &[Artifact] {
+        &self.artifact.members
+    }
+
+    /// Says which tensor storages this artifact expects beside it: key to
+    /// length in bytes.
+    pub fn expect_storages(&mut self, storages: impl IntoIterator<Item = (String, u64)>) {
+        self.artifact.storages.extend(storages);
+    }
+
     /// Pays for `steps` of work at `offset`.
     ///
     /// # Errors

@@ -138,6 +138,7 @@ impl Machine<'_> {
         if let Some((class, how)) = self.constructed(&name, &all) {
             return self.call(class.0, class.1, how, depth.saturating_add(1), cx);
         }
+        super::torch::report_view(self, &name, &all, cx);
         super::hooks::report_class(self, &name, &all, cx);
         super::hooks::report_format(self, &name, &all, cx);
         let folded = self.fold(&name, &all, depth, cx)?;

@@ -110,6 +110,9 @@ impl Format for Pickle {
                 break;
             }
         }
+        if !legacy_torch {
+            cx.expect_storages(storages);
+        }
         if position < input.len() {
             unexplained("after", input.tail(position), position, cx)?;
         }

@@ -3,6 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use super::machine::Machine;
+use super::value::{Node, Value};
+use crate::engine::Cx;
+use crate::evidence::{Evidence, Kind as Fact};
 use crate::input::{Cursor, Input};
 use crate::stop::Stop;
 
@@ -41,4 +45,42 @@ pub(super) fn storages_end(input: &Input, offset: u64, storages: &BTreeMap<Strin
         cursor.skip(*length)?;
     }
     Ok(cursor.position())
+}
+
+/// Dimensions of one tensor that are looked at; PyTorch stops at 64.
+const DIMENSIONS: usize = 64;
+
+/// Reports a tensor that ends behind its storage: `_rebuild_tensor_v2(storage,
+/// offset, size, stride, ...)` counts in elements.
+pub(super) fn report_view(machine: &Machine<'_>, name: &str, args: &[Value], cx: &mut Cx<'_, '_>) {
+    if !name.starts_with("torch._utils._rebuild_tensor") {
+        return;
+    }
+    let [storage, offset, size, stride, ..] = args else { return };
+    let Some(Node::Persistent(id)) = machine.arena.get(*storage) else { return };
+    let elements = machine.arena.items(*id, 5).get(4).and_then(|count| machine.int_of(*count));
+    let end = view_end(machine, *offset, *size, *stride);
+    if let (Some(elements), Some(end)) = (elements, end)
+        && i128::from(elements) < end
+    {
+        let detail = format!("element {end} of a storage of {elements}");
+        cx.push(Evidence::new(Fact::TensorLayout, "beyond-storage", machine.span_here()).with("detail", detail));
+    }
+}
+
+/// One more than the highest element that a view reaches; 0 when it is empty.
+fn view_end(machine: &Machine<'_>, offset: Value, size: Value, stride: Value) -> Option<i128> {
+    let numbers = |tuple: Value| -> Option<Vec<i64>> {
+        machine.arena.items(tuple, DIMENSIONS).into_iter().map(|item| machine.int_of(item)).collect()
+    };
+    let (sizes, strides) = (numbers(size)?, numbers(stride)?);
+    if sizes.contains(&0) {
+        return Some(0);
+    }
+    let mut last = i128::from(machine.int_of(offset)?);
+    for (size, stride) in sizes.iter().zip(&strides) {
+        let steps = i128::from(*size).checked_sub(1)?;
+        last = last.checked_add(steps.checked_mul(i128::from(*stride))?)?;
+    }
+    last.checked_add(1)
 }

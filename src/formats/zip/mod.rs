@@ -6,6 +6,7 @@ mod layouts;
 mod member;
 mod methods;
 mod ranges;
+mod storages;
 mod survey;
 mod wire;
 
@@ -84,6 +85,7 @@ impl Format for Zip {
         let mut reader = Reader::new(input, &survey);
         reader.structure(cx);
         reader.members(cx)?;
+        storages::compare(&reader.layouts, cx);
         reader.leftovers(cx)?;
         if survey.ends.is_empty() {
             return Err(Stop::Truncated { offset: input.len(), needed: wire::END_LENGTH });

@@ -1,0 +1,47 @@
+//! What the fuzz targets share: one scanner with tight limits, and the check
+//! that no reader failed inside.
+
+use std::cell::RefCell;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use weighin::artifact::GapReason;
+use weighin::{Limits, RuleSet, Scanner, Worker};
+
+#[path = "../../tests/it/assembler.rs"]
+pub mod assembler;
+
+/// Small enough that whatever takes long has escaped its bounds.
+pub fn limits() -> Limits {
+    let mut limits = Limits::default();
+    for (name, value) in
+        [("inflated-bytes", 4 << 20), ("inflate-floor", 1 << 20), ("work", 1 << 22), ("artifacts", 500), ("nodes", 20_000)]
+    {
+        limits.set(name, value).expect("the limit exists");
+    }
+    limits
+}
+
+static RULES: LazyLock<RuleSet> = LazyLock::new(|| RuleSet::embedded().expect("the embedded rules load"));
+static SCANNER: LazyLock<Scanner<'static>> = LazyLock::new(|| Scanner::new(&RULES).with_limits(limits()));
+
+thread_local! {
+    static WORKER: RefCell<Worker<'static>> = RefCell::new(SCANNER.worker());
+}
+
+/// Scans `bytes` as a file called `name`. Fails when a reader failed, or took
+/// longer than the limits can explain.
+pub fn scan(name: &str, bytes: &[u8]) {
+    let began = Instant::now();
+    let report = WORKER.with_borrow_mut(|worker| worker.scan_bytes(name, bytes));
+    assert!(began.elapsed() < Duration::from_secs(20), "{name} took {:?}", began.elapsed());
+    let failed = report.gaps.iter().find(|gap| gap.reason == GapReason::Panic);
+    assert!(failed.is_none(), "{failed:?}");
+}
+
+/// Scans `data` under one of `names`, which its first byte chooses.
+pub fn scan_as(names: &[&str], data: &[u8]) {
+    if let Some((first, rest)) = data.split_first() {
+        scan(names[usize::from(*first) % names.len()], rest);
+    }
+}
