@@ -6,6 +6,8 @@ mod cli;
 mod corpus;
 mod hostile;
 mod limits;
+mod nasty;
+mod reports;
 mod rules;
 mod schema;
 mod tidy;
