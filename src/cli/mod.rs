@@ -1,6 +1,7 @@
 //! One file per subcommand. With `main.rs`, the only code that prints.
 
 mod inspect;
+mod output;
 mod rules;
 mod scan;
 mod terminal;

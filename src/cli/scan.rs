@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use clap::{Args as ClapArgs, ValueEnum};
-use weighin::report::{self, ExitCode, Report};
+use clap::Args as ClapArgs;
+use weighin::report::{ExitCode, Report, Style};
 use weighin::rules::Severity;
 use weighin::source::Walk;
-use weighin::{Limits, RuleSet, Scanner};
+use weighin::{Limits, Progress as _, RuleSet, Scanner};
 
+use crate::cli::output::{self, Format, Lines, Setting};
 use crate::cli::terminal::{self, Bar, Colour};
 
 /// Scan files and directory trees.
@@ -21,8 +22,11 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// Write a report to a file as well; may be repeated.
-    #[arg(long, value_name = "FORMAT=FILE", value_parser = parse_output)]
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = output::parse)]
     output: Vec<(Format, PathBuf)>,
+    /// Name that tells several SARIF uploads of one commit apart.
+    #[arg(long, value_name = "NAME")]
+    sarif_category: Option<String>,
     /// Lowest severity that makes the exit code 1.
     #[arg(long, value_name = "SEVERITY", default_value = "medium", value_parser = parse_severity)]
     fail_on: Severity,
@@ -58,21 +62,8 @@ pub(super) struct Args {
     color: Colour,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For a person at a terminal.
-    Text,
-    /// Everything, for programs.
-    Json,
-}
-
 fn parse_severity(text: &str) -> Result<Severity, String> {
     Severity::from_name(text).ok_or_else(|| "one of low, medium, high, critical".to_owned())
-}
-
-fn parse_output(text: &str) -> Result<(Format, PathBuf), String> {
-    let (format, file) = text.split_once('=').ok_or("wanted FORMAT=FILE, such as json=report.json")?;
-    Ok((Format::from_str(format, true)?, PathBuf::from(file)))
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -88,35 +79,30 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let rules = rules.strict(args.strict);
     let walk = Walk::default().following(args.follow);
     let scanner = Scanner::new(&rules).with_limits(limits).with_walk(walk).with_threads(args.threads);
-    let report = scan(&scanner, &args.paths, &rules, args.quiet)?;
-    for (format, file) in &args.output {
-        let text = render(&report, *format, args, false)?;
-        std::fs::write(file, text).with_context(|| format!("writing {}", file.display()))?;
-    }
-    terminal::print(&render(&report, args.format, args, true)?)?;
+    let to_stdout = args.format == Format::Jsonl;
+    let lines = Lines::new(Bar::new(args.quiet), &rules, to_stdout, &args.output)?;
+    let report = scan(&scanner, &args.paths, &rules, lines)?;
+    let style = Style { verbose: args.verbose, ..Style::default() };
+    let setting = Setting { rules: &rules, style, category: args.sarif_category.as_deref() };
+    output::write_files(&report, &args.output, &setting)?;
+    let style = terminal::style(args.color, args.verbose, args.quiet);
+    output::print(&report, args.format, &Setting { style, ..setting })?;
     let code = report.exit_code(args.fail_on, args.allow_incomplete);
     Ok(if args.exit_zero { ExitCode::Clean } else { code })
 }
 
-fn scan(scanner: &Scanner<'_>, paths: &[PathBuf], rules: &RuleSet, quiet: bool) -> anyhow::Result<Report> {
+fn scan(scanner: &Scanner<'_>, paths: &[PathBuf], rules: &RuleSet, lines: Lines) -> anyhow::Result<Report> {
     let (stdin, files): (Vec<&PathBuf>, Vec<&PathBuf>) =
         paths.iter().partition(|path| path.as_path() == Path::new("-"));
     let files: Vec<PathBuf> = files.into_iter().cloned().collect();
-    let bar = Bar::new(quiet);
-    let mut reports = scanner.scan(&files, &bar).files;
+    let mut reports = scanner.scan(&files, &lines).files;
     if !stdin.is_empty() {
-        reports.push(scanner.scan_reader("<stdin>", &mut std::io::stdin().lock())?);
+        let report = scanner.scan_reader("<stdin>", &mut std::io::stdin().lock())?;
+        lines.done(&report);
+        reports.push(report);
     }
-    bar.finish();
+    lines.finish()?;
     Ok(Report::new(rules, reports))
-}
-
-fn render(report: &Report, format: Format, args: &Args, to_terminal: bool) -> anyhow::Result<String> {
-    Ok(match format {
-        Format::Text if to_terminal => report::text(report, terminal::style(args.color, args.verbose, args.quiet)),
-        Format::Text => report::text(report, report::Style { verbose: args.verbose, ..report::Style::default() }),
-        Format::Json => report::json(report)?,
-    })
 }
 
 fn parse_limits(given: &[String]) -> anyhow::Result<Limits> {

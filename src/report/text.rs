@@ -179,7 +179,7 @@ fn wrapped(out: &mut String, indent: &str, text: &str, style: Style) {
     flush(&mut line, out);
 }
 
-fn plural(count: usize, noun: &str) -> String {
+pub(crate) fn plural(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 

@@ -8,6 +8,8 @@ mod corpus;
 mod hostile;
 mod limits;
 mod properties;
+mod nasty;
+mod reports;
 mod rules;
 mod schema;
 mod tidy;
