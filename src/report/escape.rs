@@ -17,11 +17,12 @@ pub(crate) fn markdown(text: &str) -> String {
     let safe = sanitise(text);
     let mut out = String::with_capacity(safe.len());
     let mut before = String::new();
-    for c in safe.chars() {
+    let mut chars = safe.chars().peekable();
+    while let Some(c) = chars.next() {
         match c {
             // A mention is looked for after references are resolved, so it
             // takes something between the sign and the name.
-            '@' => out.push_str("&#64;<!-- -->"),
+            '@' if chars.peek().is_some_and(|next| !next.is_whitespace()) => out.push_str("@<!-- -->"),
             '\\' | '`' | '*' | '_' | '[' | ']' | '{' | '}' | '<' | '>' | '|' | '&' | '~' | '$' | '#' | '!' | ':'
             | '"' => {
                 let _ = write!(out, "&#{};", u32::from(c));

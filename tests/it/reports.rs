@@ -85,6 +85,8 @@ fn golden(name: &str, text: &str) {
 
 fn schema(name: &str) -> Value {
     let text = std::fs::read_to_string(root().join("tests/schemas").join(name)).expect("the schema is there");
+    // A pattern of SARIF's that only JavaScript takes for one.
+    let text = text.replace("[a-zA-Z]{2}]?$", "[a-zA-Z]{2}$");
     serde_json::from_str(&text).expect("a schema is JSON")
 }
 

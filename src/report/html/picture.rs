@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use crate::report::escape::{cut, markup};
 use crate::report::html::{Numbered, counted, details, rest};
 use crate::report::text::{plural, size};
-use crate::report::{Report, sanitise};
+use crate::report::{Report, Verdict, sanitise};
 use crate::rules::Severity;
 
 /// Size of the treemap in units of its view box.
@@ -16,13 +16,13 @@ const HEIGHT: f64 = 300.0;
 /// Files drawn by themselves; the others share a box.
 const BOXES: usize = 80;
 
-/// Smallest share of the picture: of a file with findings, so that it can be
-/// seen and touched however small it is, and of any other.
+/// Smallest share of the picture: of a file that is not clean, so that it can
+/// be seen and touched however small it is, and of any other.
 const SEEN: f64 = 0.02;
 const LEAST: f64 = 0.003;
 
 /// Rules in the list before the rest is only counted.
-const RULES: usize = 15;
+const RULES: usize = 12;
 
 /// Width of a character of a label, and what a label needs around it.
 const LETTER: f64 = 7.6;
@@ -84,7 +84,7 @@ fn tiles(order: &[Numbered<'_>]) -> Vec<Tile> {
                 label: sanitise(name),
                 small: size(file.size),
                 tip: tip.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", "),
-                area: share(file.size, if findings.is_empty() { LEAST } else { SEEN }),
+                area: share(file.size, if file.verdict == Verdict::Clean { LEAST } else { SEEN }),
             }
         })
         .collect();
