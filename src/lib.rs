@@ -16,6 +16,8 @@ pub mod input;
 mod json;
 mod limits;
 mod names;
+pub mod policy;
+mod position;
 pub mod report;
 pub mod rules;
 mod scanner;
@@ -25,6 +27,8 @@ mod text;
 
 pub use engine::Cx;
 pub use limits::{Limits, UnknownLimit};
+pub use policy::Policy;
+pub use position::Position;
 pub use report::Report;
 pub use rules::RuleSet;
 pub use scanner::{Progress, Scanner, Worker};

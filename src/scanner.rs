@@ -10,6 +10,7 @@ use crate::artifact::{Artifact, Gap, GapReason};
 use crate::engine::Job;
 use crate::input::{Input, to_usize};
 use crate::limits::Limits;
+use crate::policy::{DigestLists, Globs};
 use crate::report::{FileReport, Report};
 use crate::rules::RuleSet;
 use crate::source::{self, Found, Walk};
@@ -31,6 +32,8 @@ pub struct Scanner<'r> {
     rules: &'r RuleSet,
     limits: Limits,
     walk: Walk,
+    excluded: Globs,
+    digests: DigestLists,
     keep_evidence: bool,
     threads: usize,
 }
@@ -55,7 +58,15 @@ impl Progress for () {
 impl<'r> Scanner<'r> {
     /// A scanner with default limits.
     pub fn new(rules: &'r RuleSet) -> Self {
-        Self { rules, limits: Limits::default(), walk: Walk::default(), keep_evidence: false, threads: 0 }
+        Self {
+            rules,
+            limits: Limits::default(),
+            walk: Walk::default(),
+            excluded: Globs::default(),
+            digests: DigestLists::default(),
+            keep_evidence: false,
+            threads: 0,
+        }
     }
 
     /// The same with other limits.
@@ -69,6 +80,20 @@ impl<'r> Scanner<'r> {
     #[must_use]
     pub fn with_walk(mut self, walk: Walk) -> Self {
         self.walk = walk;
+        self
+    }
+
+    /// The same without the paths that `excluded` fits, which are counted.
+    #[must_use]
+    pub fn excluding(mut self, excluded: Globs) -> Self {
+        self.excluded = excluded;
+        self
+    }
+
+    /// The same with digests to compare those of all content with.
+    #[must_use]
+    pub fn with_digests(mut self, digests: DigestLists) -> Self {
+        self.digests = digests;
         self
     }
 
@@ -89,7 +114,10 @@ impl<'r> Scanner<'r> {
     /// Scans files and directory trees. Never fails: what can't be read is in
     /// the report as a gap.
     pub fn scan(&self, paths: &[PathBuf], progress: &dyn Progress) -> Report {
-        let found = source::walk(paths, self.walk);
+        let mut found = source::walk(paths, self.walk);
+        let walked = found.len();
+        found.retain(|found| !self.excluded.fit(&found.path));
+        let excluded = walked - found.len();
         progress.found(
             u64::try_from(found.len()).unwrap_or(u64::MAX),
             found.iter().map(|found| found.size).fold(0, u64::saturating_add),
@@ -111,7 +139,9 @@ impl<'r> Scanner<'r> {
             // No threads to be had: the caller's own does it.
             Err(_) => scan(),
         };
-        Report::new(self.rules, files)
+        let mut report = Report::new(self.rules, files);
+        report.summary.excluded = excluded;
+        report
     }
 
     /// Scans bytes as if they were a file called `name`.
@@ -161,7 +191,7 @@ impl<'r> Scanner<'r> {
     }
 
     fn job(&self) -> Job<'_> {
-        Job::new(&self.limits, self.rules, self.keep_evidence)
+        Job::new(&self.limits, self.rules, &self.digests, self.keep_evidence)
     }
 
     fn scan_found(job: &mut Job<'_>, found: &Found) -> FileReport {

@@ -1,7 +1,10 @@
 //! One file per subcommand. With `main.rs`, the only code that prints.
 
+mod config;
 mod inspect;
 mod output;
+mod policy;
+mod report;
 mod rules;
 mod scan;
 mod terminal;
@@ -36,9 +39,15 @@ enum Command {
     Scan(scan::Args),
     /// Show what a file contains, without judging it.
     Inspect(inspect::Args),
-    /// List and explain the rules.
+    /// List, explain and check rules.
     #[command(subcommand)]
     Rules(rules::Command),
+    /// Show the policy in force.
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Write reports from a scan's JSON.
+    #[command(subcommand)]
+    Report(report::Command),
 }
 
 /// Runs the command line.
@@ -47,6 +56,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Scan(args) => scan::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Rules(command) => rules::run(&command),
+        Command::Config(command) => config::run(&command),
+        Command::Report(command) => report::run(&command),
     };
     match outcome {
         Ok(code) => ExitCode::from(code.code()),

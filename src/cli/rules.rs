@@ -1,7 +1,7 @@
 //! `weighin rules`.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::{Subcommand, ValueEnum};
@@ -11,7 +11,7 @@ use weighin::{Limits, RuleSet};
 
 use crate::cli::terminal;
 
-/// List and explain the rules.
+/// List, explain and check rules.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// All rules, one a line.
@@ -31,6 +31,12 @@ pub(super) enum Command {
         #[arg(long, value_name = "DIR")]
         rules: Vec<PathBuf>,
     },
+    /// Check a directory of rules: mistakes with their place, and each rule
+    /// against its own examples, which are paths below the directory.
+    Check {
+        /// The directory.
+        directory: PathBuf,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -49,9 +55,23 @@ pub(super) fn run(command: &Command) -> anyhow::Result<ExitCode> {
                 None => bail!("there is no rule {id}; `weighin rules list` shows all"),
             }
         }
+        Command::Check { directory } => return check(directory),
     };
     terminal::print(&text)?;
     Ok(ExitCode::Clean)
+}
+
+fn check(directory: &Path) -> anyhow::Result<ExitCode> {
+    if !directory.is_dir() {
+        bail!("{} is not a directory", directory.display());
+    }
+    let (rules, problems) = weighin::rules::check(directory, &Limits::default())?;
+    let wrong = problems.iter().filter(|problem| !problem.advice).count();
+    let mut out: String =
+        problems.iter().map(|problem| weighin::report::sanitise(&problem.to_string()) + "\n").collect();
+    writeln!(out, "{rules} rules, {wrong} mistakes")?;
+    terminal::print(&out)?;
+    Ok(if wrong == 0 { ExitCode::Clean } else { ExitCode::Findings })
 }
 
 fn load(directories: &[PathBuf]) -> anyhow::Result<RuleSet> {

@@ -149,6 +149,7 @@ impl<'j, 'e> Cx<'j, 'e> {
             input,
             depth: self.depth.saturating_add(1),
             within,
+            found: false,
             forced,
             data: reading == Reading::Data,
         };

@@ -12,17 +12,23 @@ use crate::evidence::Span;
 use crate::formats::Match;
 use crate::input::Input;
 use crate::limits::Limits;
+use crate::policy::DigestLists;
 use crate::rules::{RuleSet, YaraScanner};
 use crate::stop::Stop;
 
 /// How often the clock is looked at, in steps of work.
 const STEPS_PER_CLOCK: u64 = 1 << 16;
 
+/// How many times over the bytes of a file are digested as those of its stored
+/// members: honest ones don't overlap, and hardly ever nest.
+const STORED_LEVELS: u64 = 4;
+
 /// The examination of one file after another by one thread: the limits, how
 /// much of them the current file has used, and what is kept between files.
 pub(crate) struct Job<'e> {
     pub(crate) limits: &'e Limits,
     rules: &'e RuleSet,
+    digests: &'e DigestLists,
     keep_evidence: bool,
     yara: YaraScanner<'e>,
     deadline: Instant,
@@ -30,6 +36,8 @@ pub(crate) struct Job<'e> {
     clock_at: u64,
     inflated: u64,
     artifacts: u64,
+    /// Bytes of stored members that may still be digested.
+    digestible: u64,
 }
 
 /// One artifact to examine.
@@ -40,6 +48,8 @@ pub(super) struct Request<'r> {
     /// Where the bytes begin in the artifact around, when they are part of it
     /// and so are swept with it.
     pub within: Option<u64>,
+    /// The sweep found it, and no format says how long it is.
+    pub found: bool,
     /// A format that reads it whatever it looks like.
     pub forced: Option<&'static str>,
     /// Content that nothing recognises is raw data, not a gap.
@@ -47,10 +57,11 @@ pub(super) struct Request<'r> {
 }
 
 impl<'e> Job<'e> {
-    pub(crate) fn new(limits: &'e Limits, rules: &'e RuleSet, keep_evidence: bool) -> Self {
+    pub(crate) fn new(limits: &'e Limits, rules: &'e RuleSet, digests: &'e DigestLists, keep_evidence: bool) -> Self {
         Self {
             limits,
             rules,
+            digests,
             keep_evidence,
             yara: rules.yara_scanner(),
             deadline: Instant::now(),
@@ -58,6 +69,7 @@ impl<'e> Job<'e> {
             clock_at: 0,
             inflated: 0,
             artifacts: 0,
+            digestible: 0,
         }
     }
 
@@ -69,7 +81,8 @@ impl<'e> Job<'e> {
         self.inflated = 0;
         self.artifacts = 0;
         let size = input.len();
-        let request = Request { name, input, depth: 0, within: None, forced: None, data: false };
+        self.digestible = size.saturating_mul(STORED_LEVELS);
+        let request = Request { name, input, depth: 0, within: None, found: false, forced: None, data: false };
         match self.examine(request) {
             Ok(artifact) => artifact,
             Err(stop) => {
@@ -118,7 +131,7 @@ impl<'e> Job<'e> {
             return Err(Stop::Limit { offset: 0, limit: "artifacts" });
         }
         self.charge(1, 0)?;
-        let Request { name, input, depth, within, forced, data } = request;
+        let Request { name, input, depth, within, found, forced, data } = request;
         let mut artifact = Artifact::new(name, input.len());
         artifact.within = within;
         if depth > self.limits.depth {
@@ -139,8 +152,11 @@ impl<'e> Job<'e> {
         }
         if within.is_none() {
             self.sweep(&input, depth, &mut artifact);
+        } else if !found && !self.digests.is_empty() {
+            self.digest(&input, &mut artifact);
         }
         super::promise::compare(&mut artifact);
+        self.digests.compare(&mut artifact);
         self.rules.judge(&mut artifact);
         if !self.keep_evidence {
             artifact.evidence = Vec::new();
@@ -237,6 +253,21 @@ impl<'e> Job<'e> {
         }
     }
 
+    /// Digests a stored member, which the sweep reads as part of what is around
+    /// it, to compare it with the lists.
+    fn digest(&mut self, input: &Input, artifact: &mut Artifact) {
+        let Some(left) = self.digestible.checked_sub(input.len()) else {
+            let detail = "its digest was not compared with the lists: members of this file overlap";
+            artifact.gaps.push(Gap::new(GapReason::NotEvaluated, detail));
+            return;
+        };
+        self.digestible = left;
+        match sweep::digest(input, self.deadline) {
+            Ok(digest) => artifact.sha256 = Some(digest),
+            Err(stop) => artifact.gaps.push((&stop).into()),
+        }
+    }
+
     fn found_pickle(&mut self, span: Span, input: &Input, depth: u64, artifact: &mut Artifact) {
         let content = match span.length {
             0 => Ok(input.tail(span.offset)),
@@ -250,6 +281,7 @@ impl<'e> Job<'e> {
                 input: content,
                 depth: depth.saturating_add(1),
                 within: Some(span.offset),
+                found: true,
                 forced,
                 data: false,
             })

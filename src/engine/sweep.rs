@@ -85,6 +85,16 @@ pub(super) fn sweep(
     Swept { sha256, yara, signatures: found.hits, gaps }
 }
 
+/// The SHA-256 of all of `input`.
+pub(super) fn digest(input: &Input, deadline: Instant) -> Result<[u8; 32], Stop> {
+    if let Some(bytes) = input.as_slice() {
+        return Ok(Sha256::digest(bytes).into());
+    }
+    let mut hasher = Sha256::new();
+    blocks(input, deadline, |_, fresh_from, block| hasher.update(block.get(fresh_from..).unwrap_or_default()))?;
+    Ok(hasher.finalize().into())
+}
+
 /// Calls `each` with overlapping blocks: offset of the block, where its bytes
 /// that were not in the block before begin, and the bytes.
 fn blocks(input: &Input, deadline: Instant, mut each: impl FnMut(u64, usize, &[u8])) -> Result<(), Stop> {

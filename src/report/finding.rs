@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
+use crate::policy::Suppressed;
 use crate::rules::{Confidence, Rule, Severity};
 
 /// A rule's judgement of one fact.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Finding {
     /// The rule's id.
     pub rule: String,
@@ -34,10 +35,13 @@ pub struct Finding {
     pub cwe: Vec<String>,
     /// CVE ids of known instances.
     pub cve: Vec<String>,
+    /// Why it does not count; absent when it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suppressed: Option<Suppressed>,
 }
 
 /// Where a finding is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Location {
     /// The file. Hostile.
     pub path: String,
@@ -61,7 +65,7 @@ impl std::fmt::Display for Location {
 }
 
 /// The evidence of a finding, as reports carry it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FactRecord {
     /// Evidence kind.
     pub kind: String,
@@ -97,6 +101,7 @@ impl Finding {
             ssdf: rule.ssdf.clone(),
             cwe: rule.cwe.clone(),
             cve: rule.cve.clone(),
+            suppressed: None,
         }
     }
 }

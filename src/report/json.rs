@@ -17,3 +17,13 @@ pub fn json(report: &Report) -> serde_json::Result<String> {
 pub fn schema() -> serde_json::Result<String> {
     serde_json::to_string_pretty(&schemars::schema_for!(Report)).map(|text| text + "\n")
 }
+
+impl Report {
+    /// Reads what [`json`] wrote. Fields of later versions are passed over.
+    ///
+    /// # Errors
+    /// When it is not a report.
+    pub fn from_json(text: &str) -> serde_json::Result<Self> {
+        serde_json::from_str(text)
+    }
+}

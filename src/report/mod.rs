@@ -18,12 +18,14 @@ mod markdown;
 mod model_card;
 mod sanitise;
 mod sarif;
+mod ssdf;
 mod text;
 mod verdict;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::artifact::{Artifact, Gap};
+use crate::policy::{PolicyRecord, Triage, TriageRecord};
 use crate::rules::{RuleSet, Severity, hex};
 
 pub use cyclonedx::cyclonedx;
@@ -40,6 +42,7 @@ pub use markdown::markdown;
 pub use model_card::ModelCard;
 pub use sanitise::sanitise;
 pub use sarif::{SarifOptions, sarif};
+pub use ssdf::{Concern, FileRecord, RuleResult, Ssdf, TaskEvidence};
 pub use text::{Style, text};
 pub use verdict::{ExitCode, Verdict};
 
@@ -47,7 +50,7 @@ pub use verdict::{ExitCode, Verdict};
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// The result of a scan, ready to be rendered.
-#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Report {
     /// Version of this shape.
     pub schema_version: u32,
@@ -55,6 +58,12 @@ pub struct Report {
     pub tool: Tool,
     /// What judged.
     pub ruleset: RuleSetRecord,
+    /// The policy that was in force; absent when there was no file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyRecord>,
+    /// What was accepted; absent when nothing could be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub triage: Option<TriageRecord>,
     /// Counts over all files.
     pub summary: Summary,
     /// One entry per file, sorted by path.
@@ -62,7 +71,7 @@ pub struct Report {
 }
 
 /// The program that scanned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Tool {
     /// `weighin`.
     pub name: String,
@@ -71,7 +80,7 @@ pub struct Tool {
 }
 
 /// The rules that judged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RuleSetRecord {
     /// SHA-256 over all rules and name sets, in hex.
     pub digest: String,
@@ -80,7 +89,7 @@ pub struct RuleSetRecord {
 }
 
 /// Counts over all files.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Summary {
     /// Files of any verdict.
     pub files: usize,
@@ -97,7 +106,10 @@ pub struct Summary {
     pub incomplete: usize,
     /// Files with any gap, whatever their verdict.
     pub with_gaps: usize,
-    /// Findings per severity, all files together.
+    /// Files that the policy leaves out; they are not among the others.
+    #[serde(default)]
+    pub excluded: usize,
+    /// Findings per severity, all files together, suppressed ones aside.
     pub findings: FindingCounts,
     /// The worst verdict of all files; absent when there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,7 +117,7 @@ pub struct Summary {
 }
 
 /// Findings per severity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FindingCounts {
     /// Of severity low.
     pub low: usize,
@@ -118,7 +130,7 @@ pub struct FindingCounts {
 }
 
 /// What is known of one file.
-#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FileReport {
     /// Path as it was found. Hostile.
     pub path: String,
@@ -141,7 +153,7 @@ pub struct FileReport {
 }
 
 /// One artifact inside a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MemberReport {
     /// The chain of names from the file to it. Hostile.
     pub path: Vec<String>,
@@ -176,9 +188,13 @@ impl FileReport {
                 &b.rule,
             ))
         });
-        report.verdict =
-            Verdict::of(report.findings.iter().map(|finding| finding.severity).max(), !report.gaps.is_empty());
+        report.judge();
         report
+    }
+
+    /// Draws the verdict from findings and gaps.
+    pub(crate) fn judge(&mut self) {
+        self.verdict = Verdict::of(self.worst(), !self.gaps.is_empty());
     }
 
     fn fold(&mut self, artifact: Artifact, chain: &[String]) {
@@ -200,9 +216,14 @@ impl FileReport {
         }
     }
 
-    /// The worst severity of its findings.
+    /// Its findings that nobody has accepted.
+    pub fn counted(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.suppressed.is_none())
+    }
+
+    /// The worst severity of the findings that count.
     pub fn worst(&self) -> Option<Severity> {
-        self.findings.iter().map(|finding| finding.severity).max()
+        self.counted().map(|finding| finding.severity).max()
     }
 }
 
@@ -214,9 +235,33 @@ impl Report {
             schema_version: SCHEMA_VERSION,
             tool: Tool { name: "weighin".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
             ruleset: RuleSetRecord { digest: rules.digest().to_owned(), rules: rules.rules().len() },
+            policy: None,
+            triage: None,
             summary: Summary::of(&files),
             files,
         }
+    }
+
+    /// The same with one more file.
+    #[must_use]
+    pub fn with_file(mut self, file: FileReport) -> Self {
+        self.files.push(file);
+        self.files.sort_by(|a, b| a.path.cmp(&b.path));
+        self.recount();
+        self
+    }
+
+    /// The same with what `triage` accepts marked, which then does not count.
+    #[must_use]
+    pub fn triaged(mut self, triage: &Triage) -> Self {
+        self.policy = triage.policy();
+        self.triage = triage.apply(&mut self.files);
+        self.recount();
+        self
+    }
+
+    fn recount(&mut self) {
+        self.summary = Summary { excluded: self.summary.excluded, ..Summary::of(&self.files) };
     }
 
     /// The exit code: see [`ExitCode::of`].
@@ -237,7 +282,7 @@ impl Summary {
                 Verdict::Malicious => summary.malicious += 1,
                 Verdict::Incomplete => summary.incomplete += 1,
             }
-            for finding in &file.findings {
+            for finding in file.counted() {
                 match finding.severity {
                     Severity::Low => summary.findings.low += 1,
                     Severity::Medium => summary.findings.medium += 1,

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::policy::EntryState;
 use crate::report::{FileReport, Finding, Report, Verdict, sanitise};
 use crate::rules::Severity;
 
@@ -64,7 +65,7 @@ pub fn text(report: &Report, style: Style) -> String {
 
 /// What makes two files the same for a reader: verdict, rules and gap reasons.
 fn story_of(file: &FileReport) -> String {
-    let mut rules: Vec<&str> = file.findings.iter().map(|finding| finding.rule.as_str()).collect();
+    let mut rules: Vec<&str> = file.counted().map(|finding| finding.rule.as_str()).collect();
     rules.sort_unstable();
     rules.dedup();
     let mut gaps: Vec<&str> = file.gaps.iter().map(|gap| gap.reason.name()).collect();
@@ -77,8 +78,8 @@ fn file_block(out: &mut String, file: &FileReport, style: Style) {
     let format = file.format.as_deref().unwrap_or("unknown format");
     let verdict = paint(&format!("{:<10}", file.verdict.name().to_uppercase()), colour_of(file.verdict), style);
     let _ = writeln!(out, "{verdict} {}  ({format}, {})", bold(&sanitise(&file.path), style), size(file.size));
-    let shown: Vec<&Finding> =
-        file.findings.iter().filter(|finding| style.verbose || finding.severity > Severity::Low).collect();
+    let matters = |finding: &&Finding| finding.suppressed.is_none() && finding.severity > Severity::Low;
+    let shown: Vec<&Finding> = file.findings.iter().filter(|finding| style.verbose || matters(finding)).collect();
     for finding in shown.iter().take(FINDINGS_SHOWN) {
         finding_block(out, finding, style);
     }
@@ -105,6 +106,9 @@ fn finding_block(out: &mut String, finding: &Finding, style: Style) {
     };
     let head = format!("{:<9}", finding.severity.name());
     let _ = writeln!(out, "  {} {} {}", paint(&head, colour, style), finding.rule, sanitise(&finding.title));
+    if let Some(suppressed) = &finding.suppressed {
+        wrapped(out, "            ", &format!("suppressed: {}", sanitise(&suppressed.reason)), style);
+    }
     wrapped(out, "            ", &sanitise(&finding.message), style);
     let times =
         if finding.occurrences > 1 { format!(" and {} more times", finding.occurrences - 1) } else { String::new() };
@@ -120,6 +124,7 @@ fn summary(out: &mut String, report: &Report, style: Style) {
     let summary = &report.summary;
     if summary.files == 0 {
         out.push_str("Nothing was scanned.\n");
+        triage(out, report);
         return;
     }
     let part = |count: usize, verdict: Verdict| {
@@ -152,6 +157,31 @@ fn summary(out: &mut String, report: &Report, style: Style) {
         let list: Vec<String> = reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
         let _ = writeln!(out, "not fully examined: {} ({})", plural(summary.with_gaps, "file"), list.join(", "));
     }
+    triage(out, report);
+}
+
+/// What the policy did: what it leaves out, what it suppresses, and entries
+/// that can go.
+fn triage(out: &mut String, report: &Report) {
+    if let Some(policy) = &report.policy {
+        let left_out = match report.summary.excluded {
+            0 => String::new(),
+            some => format!(", which leaves out {}", plural(some, "file")),
+        };
+        let _ = writeln!(out, "policy: {}{left_out}", sanitise(&policy.file));
+    }
+    let Some(triage) = &report.triage else { return };
+    let _ = writeln!(
+        out,
+        "triage: {} suppressed; {} expired, {} unused",
+        plural(triage.suppressed, "finding"),
+        plural(triage.expired, "entry"),
+        triage.unused,
+    );
+    for entry in triage.entries.iter().filter(|entry| entry.state == EntryState::Expired) {
+        let day = entry.expires.as_deref().unwrap_or_default();
+        let _ = writeln!(out, "  expired on {day}: line {}, {}", entry.line, sanitise(&entry.rule));
+    }
 }
 
 /// `text` after `indent`, broken at spaces to the style's width; later lines
@@ -180,7 +210,11 @@ fn wrapped(out: &mut String, indent: &str, text: &str, style: Style) {
 }
 
 pub(crate) fn plural(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+    match (count, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{count} {stem}ies"),
+        (_, None) => format!("{count} {noun}s"),
+    }
 }
 
 /// Bytes in the largest binary unit that leaves at least one.

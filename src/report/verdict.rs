@@ -1,12 +1,12 @@
 //! Verdicts per file, and the exit code that repeats them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::report::FileReport;
 use crate::rules::Severity;
 
 /// What a scan says of one file, from best to worst.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Recognised, fully examined, and nothing found above severity low.

@@ -1,9 +1,11 @@
 //! Rules: what evidence means. Declarations live in `rules/`, embedded at
 //! build; `--rules DIR` adds to them.
 
+mod check;
 mod declaration;
 mod directory;
 mod policy;
+pub mod ssdf;
 mod when;
 mod yara;
 
@@ -15,8 +17,12 @@ use sha2::{Digest, Sha256};
 use crate::artifact::Artifact;
 use crate::evidence::{Evidence, Kind};
 use crate::limits::Limits;
+use crate::names;
+use crate::policy::{Allowed, Policy, PolicyError};
+use crate::position::Position;
 use crate::report::Finding;
 
+pub use check::{Problem, check};
 pub use declaration::{Confidence, Examples, OneOrMany, Rule, Severity, When};
 pub use policy::CLASSES;
 pub(crate) use yara::{YaraHit, YaraScanner};
@@ -28,11 +34,13 @@ use when::Matcher;
 #[non_exhaustive]
 pub enum RuleError {
     /// A declaration is not what it should be.
-    #[error("{file}: {message}")]
+    #[error("{file}:{} {message}", position.map(|position| format!("{position}:")).unwrap_or_default())]
     Declaration {
         /// The file, as it was given.
         file: String,
-        /// What is wrong, with line and column where there is one.
+        /// Where in it, when it is at a place.
+        position: Option<Position>,
+        /// What is wrong.
         message: String,
     },
     /// Compiled YARA rules don't fit this build.
@@ -52,6 +60,7 @@ pub struct RuleSet {
     yara: Vec<yara_x::Rules>,
     digest: String,
     strict: bool,
+    allowed: Allowed,
 }
 
 #[derive(Debug)]
@@ -67,6 +76,19 @@ const EMBEDDED_YARA: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rules.yar
 /// How the declaration of a YARA rule is had.
 type DeclaredBy = fn(&yara_x::Rule<'_, '_>) -> Result<Rule, String>;
 
+/// What is wrong with a declaration, in words, and the key that it is about.
+#[derive(Debug, Default)]
+struct Wrong {
+    key: Vec<String>,
+    message: String,
+}
+
+impl Wrong {
+    fn at(key: &[&str], message: impl Into<String>) -> Self {
+        Self { key: key.iter().map(|part| (*part).to_owned()).collect(), message: message.into() }
+    }
+}
+
 impl RuleSet {
     /// The rules that are built in.
     ///
@@ -74,8 +96,7 @@ impl RuleSet {
     /// [`RuleError`] when the build embedded something that it can't load
     /// itself, which the tests of weighin rule out.
     pub fn embedded() -> Result<Self, RuleError> {
-        let rules: Vec<Rule> = serde_json::from_str(EMBEDDED_RULES)
-            .map_err(|error| RuleError::Declaration { file: "embedded".to_owned(), message: error.to_string() })?;
+        let rules: Vec<Rule> = serde_json::from_str(EMBEDDED_RULES).map_err(|error| embedded(error.to_string()))?;
         let yara = yara_x::Rules::deserialize(EMBEDDED_YARA)
             .map_err(|error| RuleError::Embedded { message: error.to_string() })?;
         let mut set = Self {
@@ -85,11 +106,14 @@ impl RuleSet {
             yara: Vec::new(),
             digest: String::new(),
             strict: false,
+            allowed: Allowed::default(),
         };
         for rule in rules {
-            set.add(rule, "embedded")?;
+            set.add(rule).map_err(|wrong| embedded(wrong.message))?;
         }
-        set.add_yara(yara, yara::declaration)?;
+        if let Some((rule, message)) = set.add_yara(yara, yara::declaration).into_iter().next() {
+            return Err(embedded(format!("{rule}: {message}")));
+        }
         let mut hasher = Sha256::new();
         hasher.update(EMBEDDED_RULES);
         hasher.update(EMBEDDED_NAMES);
@@ -107,46 +131,98 @@ impl RuleSet {
         self
     }
 
+    /// The same as a policy wants it: severities, names and operators that are
+    /// allowed, and whether it is an allow-list.
+    ///
+    /// # Errors
+    /// [`PolicyError`] when the policy names a rule that is not there.
+    pub fn with_policy(mut self, policy: &Policy) -> Result<Self, PolicyError> {
+        let mut hasher = Sha256::new();
+        hasher.update(&self.digest);
+        for (id, severity) in &policy.severity {
+            let Some(loaded) = self.rules.iter_mut().find(|loaded| loaded.rule.id == *id) else {
+                return Err(policy.wrong(severity.origin, format!("there is no rule {id}")));
+            };
+            loaded.rule.severity = severity.value;
+            hasher.update(format!("{id} {}\n", severity.value.name()));
+        }
+        if let Some(unknown) = policy.suppress.iter().find(|suppress| self.rule(&suppress.rule).is_none()) {
+            return Err(policy.wrong(unknown.origin, format!("there is no rule {}", unknown.rule)));
+        }
+        self.allowed = Allowed::new(policy);
+        hasher.update(format!("{:?}", self.allowed));
+        if !policy.severity.is_empty() || !self.allowed.is_empty() {
+            self.digest = hex(&hasher.finalize());
+        }
+        Ok(self.strict(policy.strict.value))
+    }
+
     /// The same with the rules of a directory added: evidence rules in
     /// `*.toml`, YARA rules in `*.yar` and `*.yara`.
     ///
     /// # Errors
     /// [`RuleError`] for the first file that can't be read or is wrong.
     pub fn with_directory(mut self, directory: &Path, limits: &Limits) -> Result<Self, RuleError> {
-        let mut hasher = Sha256::new();
-        hasher.update(&self.digest);
-        let mut compiler = yara_x::Compiler::new();
-        let mut has_yara = false;
-        for path in directory::files(directory, limits)? {
-            let shown = path.display().to_string();
-            let text = directory::read(&path, limits)?;
-            hasher.update(&text);
-            let wrong = |message: String| RuleError::Declaration { file: shown.clone(), message };
-            if path.extension().is_some_and(|extension| extension == "toml") {
-                let rule: Rule = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-                self.add(rule, &shown)?;
-            } else {
-                let source = yara_x::SourceCode::from(text.as_str()).with_origin(&shown);
-                compiler.add_source(source).map_err(|error| wrong(error.to_string()))?;
-                has_yara = true;
-            }
+        match self.extend(directory, limits).into_iter().next() {
+            Some(error) => Err(error),
+            None => Ok(self),
         }
-        if has_yara {
-            self.add_yara(compiler.build(), yara::of_user)?;
-        }
-        self.digest = hex(&hasher.finalize());
-        Ok(self)
     }
 
-    fn add(&mut self, rule: Rule, file: &str) -> Result<(), RuleError> {
-        let wrong = |message: String| RuleError::Declaration {
-            file: file.to_owned(),
-            message: format!("{}: {message}", rule.id),
+    /// Adds what is right in a directory, and tells all that is wrong.
+    fn extend(&mut self, directory: &Path, limits: &Limits) -> Vec<RuleError> {
+        let files = match directory::files(directory, limits) {
+            Ok(files) => files,
+            Err(error) => return vec![error],
         };
-        if self.rule(&rule.id).is_some() {
-            return Err(wrong("the id is used twice".to_owned()));
+        let mut errors = Vec::new();
+        let mut left = limits.header_bytes;
+        let mut hasher = Sha256::new();
+        hasher.update(&self.digest);
+        let mut sources: Vec<(String, String)> = Vec::new();
+        let mut compiler = yara::compiler();
+        for path in files {
+            let text = match directory::read(&path, limits, &mut left) {
+                Ok(text) => text,
+                Err(error) => {
+                    errors.push(error);
+                    continue;
+                }
+            };
+            hasher.update(&text);
+            let shown = path.display().to_string();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                errors.extend(self.add_text(&text, &shown).err());
+            } else {
+                errors.extend(yara::add(&mut compiler, &text, &shown).err());
+                sources.push((shown, text));
+            }
         }
-        let matcher = rule.when.as_ref().map(Matcher::new).transpose().map_err(wrong)?;
+        if !sources.is_empty() {
+            for (rule, message) in self.add_yara(compiler.build(), yara::of_user) {
+                let (file, position) = yara::place(&sources, &rule);
+                errors.push(RuleError::Declaration { file, position, message });
+            }
+        }
+        self.digest = hex(&hasher.finalize());
+        errors
+    }
+
+    fn add_text(&mut self, text: &str, file: &str) -> Result<(), RuleError> {
+        let wrong = |position, message| RuleError::Declaration { file: file.to_owned(), position, message };
+        let rule: Rule = toml::from_str(text)
+            .map_err(|error| wrong(Position::of_error(text, &error), error.message().to_owned()))?;
+        self.add(rule).map_err(|error| {
+            let key: Vec<&str> = error.key.iter().map(String::as_str).collect();
+            wrong(Position::of_key(text, &key), error.message)
+        })
+    }
+
+    fn add(&mut self, rule: Rule) -> Result<(), Wrong> {
+        if self.rule(&rule.id).is_some() {
+            return Err(Wrong::at(&["id"], format!("the id {} is used twice", rule.id)));
+        }
+        let matcher = rule.when.as_ref().map(Matcher::new).transpose()?;
         let index = self.rules.len();
         if let Some(matcher) = &matcher {
             for kind in &matcher.kinds {
@@ -157,18 +233,20 @@ impl RuleSet {
         Ok(())
     }
 
-    fn add_yara(&mut self, compiled: yara_x::Rules, declared: DeclaredBy) -> Result<(), RuleError> {
+    /// Adds compiled rules; what is wrong comes with the rule's identifier.
+    fn add_yara(&mut self, compiled: yara_x::Rules, declared: DeclaredBy) -> Vec<(String, String)> {
+        let mut errors = Vec::new();
         for rule in compiled.iter() {
-            let declared = declared(&rule)
-                .map_err(|message| RuleError::Declaration { file: rule.identifier().to_owned(), message })?;
-            let id = declared.id.clone();
-            self.add(declared, rule.identifier())?;
-            let index = self.rules.len() - 1;
-            self.by_yara.insert(rule.identifier().to_owned(), index);
-            debug_assert_eq!(self.rules[index].rule.id, id, "the rule that was just added");
+            let added = declared(&rule).and_then(|declared| self.add(declared).map_err(|wrong| wrong.message));
+            match added {
+                Ok(()) => {
+                    self.by_yara.insert(rule.identifier().to_owned(), self.rules.len() - 1);
+                }
+                Err(message) => errors.push((rule.identifier().to_owned(), message)),
+            }
         }
         self.yara.push(compiled);
-        Ok(())
+        errors
     }
 
     /// All rules, in the order of their ids.
@@ -211,7 +289,7 @@ impl RuleSet {
             for index in candidates {
                 let Some(loaded) = self.rules.get(*index) else { continue };
                 if self.applies(&loaded.rule, artifact)
-                    && loaded.matcher.as_ref().is_some_and(|matcher| matcher.fits(evidence, &mut class))
+                    && loaded.matcher.as_ref().is_some_and(|matcher| matcher.fits(evidence, &self.allowed, &mut class))
                 {
                     self.report(*index, evidence, &mut findings);
                 }
@@ -244,6 +322,17 @@ impl RuleSet {
             .and_modify(|finding| finding.occurrences += 1)
             .or_insert_with(|| Finding::new(&loaded.rule, evidence));
     }
+}
+
+fn embedded(message: String) -> RuleError {
+    RuleError::Declaration { file: "embedded".to_owned(), position: None, message }
+}
+
+/// Whether there is a class or set of this name.
+fn is_class(name: &str) -> bool {
+    CLASSES.iter().any(|(class, _)| *class == name)
+        || names::EXACT.iter().any(|(_, class, _)| *class == name)
+        || names::BELOW.iter().any(|(_, class)| *class == name)
 }
 
 /// Bytes as lower-case hexadecimal digits.

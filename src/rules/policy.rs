@@ -4,6 +4,7 @@
 
 use crate::evidence::{Evidence, Kind};
 use crate::names::{self, BELOW, CONDITIONAL, EXACT};
+use crate::policy::Allowed;
 
 /// Classes that are not the name of a dangerous set, for the rule index.
 pub const CLASSES: &[(&str, &str)] = &[
@@ -16,10 +17,27 @@ pub const CLASSES: &[(&str, &str)] = &[
     ("stdlib-private", "of a private module of the standard library, and on no list"),
     ("foreign-class", "a class of another package, and on no list"),
     ("foreign-function", "a function of another package, and on no list"),
+    ("operator", "an operator of a graph whose domain is not allowed by the user's policy"),
+    ("operator-allowed", "an operator of a graph whose domain the user's policy allows"),
 ];
 
+/// The class of what `evidence` names by its value, once the user has said
+/// what is allowed: a name that is written out in full always, one below a
+/// prefix only when nothing worse is known of it than that nobody reviewed it.
+pub(crate) fn classify(evidence: &Evidence, allowed: &Allowed) -> &'static str {
+    if evidence.kind == Kind::OperatorUse {
+        return if allowed.has_operator(&evidence.value) { "operator-allowed" } else { "operator" };
+    }
+    if allowed.has_name(&evidence.value) {
+        return "reviewed";
+    }
+    let class = built_in(evidence);
+    let unreviewed = matches!(class, "stdlib" | "stdlib-private" | "foreign-class" | "foreign-function");
+    if unreviewed && allowed.has_prefix_of(&evidence.value) { "reviewed" } else { class }
+}
+
 /// The class of the callable that `evidence` names by its value.
-pub(crate) fn classify(evidence: &Evidence) -> &'static str {
+fn built_in(evidence: &Evidence) -> &'static str {
     let name = evidence.value.as_str();
     let conditional = conditions(name);
     if conditional.is_some_and(|conditions| is_met(conditions, evidence)) {

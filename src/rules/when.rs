@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::evidence::{Evidence, Kind};
 use crate::names::{BELOW, EXACT};
+use crate::policy::Allowed;
 use crate::rules::declaration::{OneOrMany, When};
-use crate::rules::policy;
+use crate::rules::{Wrong, is_class, policy};
 
 /// A [`When`] with its kinds and patterns checked.
 #[derive(Debug, Clone)]
@@ -30,28 +31,31 @@ impl Matcher {
     /// Checks what a rule declares.
     ///
     /// # Errors
-    /// In words, when a kind is unknown or a comparison has no number.
-    pub(super) fn new(when: &When) -> Result<Self, String> {
-        let kinds = when
-            .evidence
-            .0
-            .iter()
-            .map(|name| Kind::from_name(name).ok_or_else(|| format!("there is no evidence kind `{name}`")));
+    /// When a kind, class or set is unknown or a comparison has no number.
+    pub(super) fn new(when: &When) -> Result<Self, Wrong> {
+        let kinds = when.evidence.0.iter().map(|name| {
+            let unknown = || Wrong::at(&["when", "evidence"], format!("there is no evidence kind `{name}`"));
+            Kind::from_name(name).ok_or_else(unknown)
+        });
+        if let Some(unknown) = when.policy.0.iter().find(|name| !is_class(name)) {
+            let message = format!("there is no class or set `{unknown}`; rules/INDEX.md lists the classes");
+            return Err(Wrong::at(&["when", "policy"], message));
+        }
         Ok(Self {
             kinds: kinds.collect::<Result<_, _>>()?,
             policy: when.policy.0.clone(),
-            any: patterns(&when.any)?,
-            none: patterns(&when.none)?,
-            required: attributes(&when.where_)?,
-            excluded: attributes(&when.unless)?,
+            any: patterns(&when.any, &["when", "any"])?,
+            none: patterns(&when.none, &["when", "none"])?,
+            required: attributes(&when.where_, "where")?,
+            excluded: attributes(&when.unless, "unless")?,
         })
     }
 
     /// Whether `evidence`, of one of [`kinds`](Self::kinds), fits. `class`
     /// caches the name policy's answer between rules.
-    pub(super) fn fits(&self, evidence: &Evidence, class: &mut Option<&'static str>) -> bool {
+    pub(super) fn fits(&self, evidence: &Evidence, allowed: &Allowed, class: &mut Option<&'static str>) -> bool {
         if !self.policy.is_empty() {
-            let class = *class.get_or_insert_with(|| policy::classify(evidence));
+            let class = *class.get_or_insert_with(|| policy::classify(evidence, allowed));
             if !self.policy.iter().any(|wanted| wanted == class) {
                 return false;
             }
@@ -67,12 +71,12 @@ fn holds(evidence: &Evidence, name: &str, patterns: &[Pattern]) -> bool {
     evidence.attribute(name).is_some_and(|value| patterns.iter().any(|pattern| pattern.fits(value)))
 }
 
-fn attributes(table: &BTreeMap<String, OneOrMany>) -> Result<Vec<(String, Vec<Pattern>)>, String> {
-    table.iter().map(|(name, wanted)| Ok((name.clone(), patterns(wanted)?))).collect()
+fn attributes(table: &BTreeMap<String, OneOrMany>, key: &str) -> Result<Vec<(String, Vec<Pattern>)>, Wrong> {
+    table.iter().map(|(name, wanted)| Ok((name.clone(), patterns(wanted, &["when", key, name])?))).collect()
 }
 
-fn patterns(wanted: &OneOrMany) -> Result<Vec<Pattern>, String> {
-    wanted.0.iter().map(|text| Pattern::new(text)).collect()
+fn patterns(wanted: &OneOrMany, key: &[&str]) -> Result<Vec<Pattern>, Wrong> {
+    wanted.0.iter().map(|text| Pattern::new(text).map_err(|message| Wrong::at(key, message))).collect()
 }
 
 impl Pattern {
@@ -81,6 +85,9 @@ impl Pattern {
             digits.trim().parse::<u64>().map_err(|_| format!("`{text}` compares with something that is not a number"))
         };
         if let Some(set) = text.strip_prefix('@') {
+            if !is_class(set) {
+                return Err(format!("there is no set `{set}`"));
+            }
             Ok(Self::Set(set.to_owned()))
         } else if let Some(digits) = text.strip_prefix(">=") {
             Ok(Self::AtLeast(number(digits)?))

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use crate::artifact::{Gap, GapReason};
 use crate::evidence::Span;
 use crate::input::to_u64;
+use crate::position::Position;
+use crate::rules::RuleError;
 use crate::rules::declaration::{Confidence, Examples, Rule, Severity};
 
 /// A YARA rule that matched.
@@ -85,11 +87,50 @@ fn hit(rule: &yara_x::Rule<'_, '_>) -> YaraHit {
     YaraHit { rule: rule.identifier().to_owned(), namespace: rule.namespace().to_owned(), span }
 }
 
+/// A compiler for rules that others wrote: what they include would be read
+/// from wherever they say.
+pub(super) fn compiler() -> yara_x::Compiler<'static> {
+    let mut compiler = yara_x::Compiler::new();
+    compiler.enable_includes(false);
+    compiler
+}
+
+/// Adds one file's rules.
+///
+/// # Errors
+/// The first thing that is wrong in it, with its place.
+pub(super) fn add(compiler: &mut yara_x::Compiler<'_>, text: &str, file: &str) -> Result<(), RuleError> {
+    let Err(error) = compiler.add_source(yara_x::SourceCode::from(text).with_origin(file)) else { return Ok(()) };
+    let position = error.labels().next().map(|label| Position::of(text, label.span().start()));
+    let mut message = error.title().to_owned();
+    if let yara_x::errors::CompileError::UnknownModule(_) = &error {
+        message.push_str("; weighin is built without YARA modules, and rules that import one can't be used");
+    } else if let Some(label) = error.labels().next() {
+        message = format!("{message}: {}", label.text());
+    }
+    Err(RuleError::Declaration { file: file.to_owned(), position, message })
+}
+
+/// The file and the line in it that declare the rule called `identifier`.
+pub(super) fn place(sources: &[(String, String)], identifier: &str) -> (String, Option<Position>) {
+    for (file, text) in sources {
+        for (at, line) in text.lines().enumerate() {
+            let mut words = line.split(|letter: char| !(letter.is_alphanumeric() || letter == '_'));
+            if words.by_ref().any(|word| word == "rule") && words.find(|word| !word.is_empty()) == Some(identifier) {
+                return (file.clone(), Some(Position { line: at + 1, column: 1 }));
+            }
+        }
+    }
+    (identifier.to_owned(), None)
+}
+
 /// The declaration of a user's YARA rule: our fields where it has them, else
 /// the common ones of public rule sets (`description`, `score`, `reference`).
 pub(super) fn of_user(rule: &yara_x::Rule<'_, '_>) -> Result<Rule, String> {
-    if let Ok(declared) = declaration(rule) {
-        return Ok(declared);
+    // One that has our `id` and `remediation` is meant to be declared our way.
+    let is_ours = ["id", "remediation"].iter().all(|field| rule.metadata().any(|(name, _)| name == *field));
+    if is_ours {
+        return declaration(rule);
     }
     let text = |wanted: &str| {
         rule.metadata().find(|(name, _)| *name == wanted).map(|(_, value)| match value {

@@ -2,16 +2,22 @@
 
 use std::collections::BTreeSet;
 
+use weighin::Scanner;
 use weighin::evidence::Kind;
 use weighin::formats;
+use weighin::policy::DigestLists;
+use weighin::rules::ssdf;
 
-use crate::check::{corpus, root, rules, scan};
+use crate::check::{corpus, root, rules};
 
 fn findings_of(sample: &str) -> BTreeSet<String> {
     let path = corpus().join(sample);
     let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let name = path.file_name().expect("a file").to_string_lossy().into_owned();
-    scan(&name, &bytes).findings.into_iter().map(|finding| finding.rule).collect()
+    let (bad, good) = (corpus().join("known-bad.sha256"), corpus().join("known-good.sha256"));
+    let lists = DigestLists::load([bad.as_path()], [good.as_path()]).expect("the lists are well formed");
+    let report = Scanner::new(rules()).with_digests(lists).scan_bytes(&name, &bytes);
+    report.findings.into_iter().map(|finding| finding.rule).collect()
 }
 
 #[test]
@@ -44,6 +50,9 @@ fn rules_are_complete_and_well_spelt() {
         assert!(rule.why.len() > 40, "{} does not say why", rule.id);
         assert!(!rule.remediation.is_empty() && !rule.references.is_empty(), "{}", rule.id);
         assert!(!rule.title.ends_with('.') && !rule.title.contains("Do not"), "{} names the bad thing", rule.id);
+        for task in &rule.ssdf {
+            assert!(ssdf::task(task).is_some(), "{}: src/rules/ssdf.rs has no task {task}", rule.id);
+        }
         for format in &rule.formats {
             assert!(formats::by_name(format).is_some(), "{}: there is no format {format}", rule.id);
         }

@@ -1,0 +1,225 @@
+//! Triage: which findings somebody has looked at and accepted.
+//!
+//! A suppressed finding stays in the report with the reason, and counts
+//! neither for the verdict nor for the exit code. Gaps can't be suppressed.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::Kind;
+use crate::policy::{Baseline, Date, Globs, Origin, Policy, PolicyError};
+use crate::report::{FileReport, Finding};
+
+/// An entry of the policy: findings of a rule in some files are accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Suppression {
+    /// Where it is written.
+    pub origin: Origin,
+    /// The rule's id.
+    pub rule: String,
+    /// A glob that the file's path must match.
+    pub path: Option<String>,
+    /// The digest that the file must have, in hex.
+    pub sha256: Option<String>,
+    /// Why the findings are accepted.
+    pub reason: String,
+    /// The last day on which they are.
+    pub expires: Option<Date>,
+}
+
+/// Why a finding does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Suppressed {
+    /// What suppresses it.
+    pub by: SuppressedBy,
+    /// Why, in the words of whoever accepted it.
+    pub reason: String,
+}
+
+/// What suppresses a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SuppressedBy {
+    /// An entry of the policy.
+    Policy,
+    /// The baseline has it.
+    Baseline,
+    /// The file is on a known-good list, and the policy trusts those.
+    KnownGood,
+}
+
+/// What the triage of a report did.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct TriageRecord {
+    /// Findings that are suppressed.
+    pub suppressed: usize,
+    /// Entries that have expired and suppress nothing any more.
+    pub expired: usize,
+    /// Entries, those of the baseline included, that fit no finding.
+    pub unused: usize,
+    /// The entries of the policy, in its order.
+    pub entries: Vec<EntryRecord>,
+    /// Entries of the baseline; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<usize>,
+}
+
+/// What an entry of the policy did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct EntryRecord {
+    /// Line of the policy file.
+    pub line: usize,
+    /// The rule's id.
+    pub rule: String,
+    /// The glob of paths.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The file's digest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// The last day on which it holds, as YYYY-MM-DD.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// Whether it still does anything.
+    pub state: EntryState,
+    /// Findings that it suppresses.
+    pub findings: usize,
+}
+
+/// Whether an entry still does anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum EntryState {
+    /// It suppresses findings.
+    Used,
+    /// It fits no finding of this scan.
+    Unused,
+    /// Its last day is over.
+    Expired,
+}
+
+/// The policy that a report was made under.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct PolicyRecord {
+    /// Name of its file.
+    pub file: String,
+    /// SHA-256 of that file, in hex.
+    pub sha256: String,
+}
+
+/// What is accepted: the policy's entries and a baseline.
+#[derive(Debug, Clone)]
+pub struct Triage {
+    policy: Option<PolicyRecord>,
+    entries: Vec<(Suppression, Globs)>,
+    baseline: Option<Baseline>,
+    trust_known_good: bool,
+    today: Date,
+}
+
+impl Triage {
+    /// What `policy` and `baseline` accept on the day `today`.
+    ///
+    /// # Errors
+    /// [`PolicyError`] when a path of the policy is not a glob.
+    pub fn new(policy: &Policy, baseline: Option<Baseline>, today: Date) -> Result<Self, PolicyError> {
+        let mut entries = Vec::new();
+        for entry in &policy.suppress {
+            let globs = Globs::new(&policy.base, entry.path.as_deref().map(|path| (path, entry.origin)));
+            let globs = globs.map_err(|(origin, message)| policy.wrong(origin, message))?;
+            entries.push((entry.clone(), globs));
+        }
+        let record = policy.file.as_ref().zip(policy.sha256.clone()).map(|(file, sha256)| PolicyRecord {
+            file: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            sha256,
+        });
+        Ok(Self { policy: record, entries, baseline, trust_known_good: policy.trust_known_good.value, today })
+    }
+
+    /// The policy's file.
+    pub(crate) fn policy(&self) -> Option<PolicyRecord> {
+        self.policy.clone()
+    }
+
+    /// Marks what is accepted in `files`; nothing when nothing could be.
+    pub(crate) fn apply(&self, files: &mut [FileReport]) -> Option<TriageRecord> {
+        if self.entries.is_empty() && self.baseline.is_none() && !self.trust_known_good {
+            return None;
+        }
+        let mut record = TriageRecord {
+            entries: self.entries.iter().map(|(entry, _)| self.record(entry)).collect(),
+            baseline: self.baseline.as_ref().map(Baseline::len),
+            ..TriageRecord::default()
+        };
+        let mut met = BTreeSet::new();
+        for file in files {
+            self.file(file, &mut record, &mut met);
+        }
+        for entry in &mut record.entries {
+            record.expired += usize::from(entry.state == EntryState::Expired);
+            record.unused += usize::from(entry.state == EntryState::Unused);
+        }
+        record.unused += self.baseline.as_ref().map_or(0, |baseline| baseline.len().saturating_sub(met.len()));
+        Some(record)
+    }
+
+    fn record(&self, entry: &Suppression) -> EntryRecord {
+        let expired = entry.expires.is_some_and(|last| last < self.today);
+        EntryRecord {
+            line: if let Origin::File(position) = entry.origin { position.line } else { 0 },
+            rule: entry.rule.clone(),
+            path: entry.path.clone(),
+            sha256: entry.sha256.clone(),
+            reason: entry.reason.clone(),
+            expires: entry.expires.map(|day| day.to_string()),
+            state: if expired { EntryState::Expired } else { EntryState::Unused },
+            findings: 0,
+        }
+    }
+
+    /// Marks what is accepted in one file; `met` collects the baseline's
+    /// entries that were.
+    fn file(&self, file: &mut FileReport, record: &mut TriageRecord, met: &mut BTreeSet<String>) {
+        let sha256 = file.sha256.clone();
+        let known_good = self.trust_known_good && file.findings.iter().any(is_known_good);
+        for finding in &mut file.findings {
+            let mut suppressed = None;
+            for ((entry, globs), record) in self.entries.iter().zip(&mut record.entries) {
+                let fits = entry.rule == finding.rule
+                    && entry.sha256.as_ref().is_none_or(|wanted| sha256.as_ref() == Some(wanted))
+                    && (entry.path.is_none() || globs.fit(Path::new(&file.path)));
+                if fits && record.state != EntryState::Expired {
+                    record.state = EntryState::Used;
+                    record.findings += 1;
+                    suppressed.get_or_insert((SuppressedBy::Policy, entry.reason.clone()));
+                }
+            }
+            if let (Some(baseline), Some(sha256)) = (&self.baseline, &sha256) {
+                let fingerprint = finding.fingerprint(sha256);
+                if baseline.has(&fingerprint) {
+                    met.insert(fingerprint);
+                    suppressed.get_or_insert((SuppressedBy::Baseline, "it was there before".to_owned()));
+                }
+            }
+            if known_good && !is_digest_match(finding) {
+                suppressed.get_or_insert((SuppressedBy::KnownGood, "the file is on a known-good list".to_owned()));
+            }
+            record.suppressed += usize::from(suppressed.is_some());
+            finding.suppressed = suppressed.map(|(by, reason)| Suppressed { by, reason });
+        }
+        file.judge();
+    }
+}
+
+fn is_digest_match(finding: &Finding) -> bool {
+    finding.evidence.kind == Kind::DigestMatch.name()
+}
+
+fn is_known_good(finding: &Finding) -> bool {
+    is_digest_match(finding) && finding.evidence.value == "known-good" && finding.location.members.is_empty()
+}
