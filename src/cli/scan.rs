@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
-use clap::{Args as ClapArgs, ValueEnum};
-use weighin::report::{self, ExitCode, Report};
+use clap::Args as ClapArgs;
+use weighin::report::{ExitCode, Report, Style};
 use weighin::source::Walk;
-use weighin::{Limits, Scanner};
+use weighin::{Limits, Progress as _, Scanner};
 
+use crate::cli::output::{self, Format, Lines, Setting};
 use crate::cli::policy;
 use crate::cli::terminal::{self, Bar, Colour};
 
@@ -21,8 +21,11 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// Write a report to a file as well; may be repeated.
-    #[arg(long, value_name = "FORMAT=FILE", value_parser = parse_output)]
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = output::parse)]
     output: Vec<(Format, PathBuf)>,
+    /// Name that tells several SARIF uploads of one commit apart.
+    #[arg(long, value_name = "NAME")]
+    sarif_category: Option<String>,
     /// Exit with 0 whatever was found; for steps that only report.
     #[arg(long)]
     exit_zero: bool,
@@ -47,19 +50,6 @@ pub(super) struct Args {
     triage: policy::TriageArgs,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For a person at a terminal.
-    Text,
-    /// Everything, for programs.
-    Json,
-}
-
-fn parse_output(text: &str) -> Result<(Format, PathBuf), String> {
-    let (format, file) = text.split_once('=').ok_or("wanted FORMAT=FILE, such as json=report.json")?;
-    Ok((Format::from_str(format, true)?, PathBuf::from(file)))
-}
-
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.policy.wants_limits() {
         terminal::print(&limits_help())?;
@@ -74,36 +64,31 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .excluding(policy.excluded()?)
         .with_digests(policy.digest_lists()?)
         .with_threads(args.threads);
-    let report = scan(&scanner, &args.paths, args.quiet)?.triaged(&triage);
+    let to_stdout = args.format == Format::Jsonl;
+    let lines = Lines::new(Bar::new(args.quiet), &rules, to_stdout, &args.output)?;
+    let report = scan(&scanner, &args.paths, lines)?.triaged(&triage);
     args.triage.write(&report)?;
-    for (format, file) in &args.output {
-        let text = render(&report, *format, args, false)?;
-        std::fs::write(file, text).with_context(|| format!("writing {}", file.display()))?;
-    }
-    terminal::print(&render(&report, args.format, args, true)?)?;
+    let style = Style { verbose: args.verbose, ..Style::default() };
+    let setting = Setting { rules: &rules, style, category: args.sarif_category.as_deref() };
+    output::write_files(&report, &args.output, &setting)?;
+    let style = terminal::style(args.color, args.verbose, args.quiet);
+    output::print(&report, args.format, &Setting { style, ..setting })?;
     let code = report.exit_code(policy.fail_on.value, policy.allow_incomplete.value);
     Ok(if args.exit_zero { ExitCode::Clean } else { code })
 }
 
-fn scan(scanner: &Scanner<'_>, paths: &[PathBuf], quiet: bool) -> anyhow::Result<Report> {
+fn scan(scanner: &Scanner<'_>, paths: &[PathBuf], lines: Lines) -> anyhow::Result<Report> {
     let (stdin, files): (Vec<&PathBuf>, Vec<&PathBuf>) =
         paths.iter().partition(|path| path.as_path() == Path::new("-"));
     let files: Vec<PathBuf> = files.into_iter().cloned().collect();
-    let bar = Bar::new(quiet);
-    let mut report = scanner.scan(&files, &bar);
+    let mut report = scanner.scan(&files, &lines);
     if !stdin.is_empty() {
-        report = report.with_file(scanner.scan_reader("<stdin>", &mut std::io::stdin().lock())?);
+        let piped = scanner.scan_reader("<stdin>", &mut std::io::stdin().lock())?;
+        lines.done(&piped);
+        report = report.with_file(piped);
     }
-    bar.finish();
+    lines.finish()?;
     Ok(report)
-}
-
-fn render(report: &Report, format: Format, args: &Args, to_terminal: bool) -> anyhow::Result<String> {
-    Ok(match format {
-        Format::Text if to_terminal => report::text(report, terminal::style(args.color, args.verbose, args.quiet)),
-        Format::Text => report::text(report, report::Style { verbose: args.verbose, ..report::Style::default() }),
-        Format::Json => report::json(report)?,
-    })
 }
 
 fn limits_help() -> String {

@@ -80,7 +80,7 @@ pub(super) fn compare(artifact: &mut Artifact) {
     let is_text = artifact.formats.contains(&"text");
     for found in &artifact.formats {
         let runs = RUNS.contains(found) && !(*found == "script" && !promise.binary && promise.format != "model");
-        let pickle = *found == "pickle" && promise.data && !(is_text && !promise.binary);
+        let pickle = *found == "pickle" && promise.data && (promise.binary || !is_text);
         if runs || pickle {
             let evidence = Evidence::new(Kind::NameMismatch, promise.format, Span::at(0)).with("found", *found);
             artifact.evidence.push(evidence);

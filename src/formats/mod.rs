@@ -180,7 +180,6 @@ pub const ALL: &[&dyn Format] = &[
     &shards::Shards,
     &engines::TensorRt,
     &engines::Rknn,
-    &engines::Mxnet,
     &engines::Ncnn,
     &hdf5::Hdf5,
     &marshal::Marshal,

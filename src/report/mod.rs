@@ -3,12 +3,21 @@
 //! Renderers are pure functions from [`Report`]; none of them looks at a file
 //! or at a clock.
 
+mod cyclonedx;
+mod escape;
 mod explain;
 mod facts;
 mod finding;
+mod html;
+mod in_toto;
 mod index;
 mod json;
+mod jsonl;
+mod junit;
+mod markdown;
+mod model_card;
 mod sanitise;
+mod sarif;
 mod ssdf;
 mod text;
 mod verdict;
@@ -19,12 +28,20 @@ use crate::artifact::{Artifact, Gap};
 use crate::policy::{PolicyRecord, Triage, TriageRecord};
 use crate::rules::{RuleSet, Severity, hex};
 
+pub use cyclonedx::cyclonedx;
 pub use explain::explain;
 pub use facts::{facts, facts_json};
 pub use finding::{FactRecord, Finding, Location};
+pub use html::html;
+pub use in_toto::{Predicate, in_toto};
 pub use index::{format_table, index};
 pub use json::{json, schema};
+pub use jsonl::{jsonl, jsonl_line};
+pub use junit::junit;
+pub use markdown::markdown;
+pub use model_card::ModelCard;
 pub use sanitise::sanitise;
+pub use sarif::{SarifOptions, sarif};
 pub use ssdf::{Concern, FileRecord, RuleResult, Ssdf, TaskEvidence};
 pub use text::{Style, text};
 pub use verdict::{ExitCode, Verdict};

@@ -209,7 +209,7 @@ fn wrapped(out: &mut String, indent: &str, text: &str, style: Style) {
     flush(&mut line, out);
 }
 
-fn plural(count: usize, noun: &str) -> String {
+pub(crate) fn plural(count: usize, noun: &str) -> String {
     match (count, noun.strip_suffix('y')) {
         (1, _) => format!("1 {noun}"),
         (_, Some(stem)) => format!("{count} {stem}ies"),

@@ -115,7 +115,7 @@ fn is_placeholder(body: &[u8]) -> bool {
     kinds.dedup();
     let text = body.to_ascii_lowercase();
     let says = |word: &[u8]| memchr::memmem::find(&text, word).is_some();
-    kinds.len() < body.len().min(40) / 4 + 2
+    kinds.len() < (body.len().min(40) / 4).saturating_add(2)
         || says(b"example")
         || says(b"xxxx")
         || says(b"yourtoken")

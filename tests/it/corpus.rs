@@ -18,15 +18,7 @@ fn is_as_promised(promised: &str, verdict: Verdict) -> bool {
 /// that is right by now must go.
 const OPEN: &[(&str, &str)] = &[
     ("joblib/shape-lie.joblib", "joblib itself stops before the payload, which has no PROTO to be found by"),
-    ("onnx/external-offset-huge.onnx", "the length of a file beside the model is not known to the reader"),
-    ("safetensors/target-in-metadata.safetensors", "an unknown `_target_` in metadata is low, as in any configuration"),
-    ("text/code-ctypes/modeling_sample.py", "ctypes at import is medium: numerical packages load their libraries so"),
-    ("text/hydra-unknown/config.yaml", "an unknown `_target_` is low: configurations name their own packages"),
-    ("text/mlflow-evil/MLmodel", "a loader module of an unknown package is low"),
     ("text/pipeline/model_index.json", "local modules of a pipeline are custom code, which is low"),
-    ("text/private-key/id_ed25519", "a key of zeros is taken for a stand-in"),
-    ("text/yaml-name/config.yaml", "a python/name tag of an unknown package is low"),
-    ("torchserve/requirements-url.mar", "a package by address is low, as many honest repositories have one"),
 ];
 
 #[test]

@@ -62,41 +62,6 @@ impl Format for Rknn {
     }
 }
 
-/// MXNet's arrays, which are also NNVM's parameters.
-pub struct Mxnet;
-
-impl Format for Mxnet {
-    fn name(&self) -> &'static str {
-        "mxnet"
-    }
-
-    fn about(&self) -> About {
-        About {
-            title: "MXNet and NNVM parameters (NDArray lists)",
-            extensions: &[".params"],
-            reads: "the magic; arrays are raw data",
-            leaves_out: "names and numbers of the arrays",
-        }
-    }
-
-    fn recognise(&self, head: &Head<'_>) -> Match {
-        // `kMXAPINDArrayListMagic` and NNVM's `kTVMNDArrayListMagic`, then a
-        // reserved number that is 0.
-        let magic = head.first.first_chunk::<16>().map(|bytes| {
-            let [a, b, c, d, e, f, g, h, rest @ ..] = *bytes;
-            (u64::from_le_bytes([a, b, c, d, e, f, g, h]), rest)
-        });
-        match magic {
-            Some((0x112 | 0xF7E5_8D4F_0504_9CB7, [0, 0, 0, 0, 0, 0, 0, 0])) => Match::Magic,
-            _ => Match::No,
-        }
-    }
-
-    fn read(&self, _input: &Input, _cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
-        Ok(())
-    }
-}
-
 /// The text half of an ncnn model; its weights have no magic.
 pub struct Ncnn;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind, Span};
-use crate::input::{Input, to_u64};
+use crate::input::{Input, to_u64, to_usize};
 use crate::stop::Stop;
 
 use super::types;
@@ -152,8 +152,11 @@ fn place(
     }
     // Writers pad the last tensor too, or do not.
     let padded = length.checked_next_multiple_of(alignment).map_or(end, |padded| data_at.saturating_add(padded));
-    if known && input.len() > padded {
-        let span = Span::new(padded, input.len().saturating_sub(padded));
+    let mut padding = vec![0; to_usize(padded.saturating_sub(end).min(input.len().saturating_sub(end)).min(4096))];
+    input.read_at(end, &mut padding)?;
+    let from = if padding.iter().any(|byte| *byte != 0) { end } else { padded };
+    if known && input.len() > from {
+        let span = Span::new(from, input.len().saturating_sub(from));
         cx.push(
             Evidence::new(Kind::BytesUnexplained, "after", span)
                 .with("length", span.length.to_string())

@@ -59,7 +59,7 @@ pub(super) fn dataset(file: &File, name: &str, messages: &[Message], cx: &mut Cx
         cx.push(
             Evidence::new(Kind::ReferenceCode, format!("HDF5 filter {id}"), span)
                 .with("key", "filter")
-                .with("where", "local")
+                .with("origin", "plug-in")
                 .with("id", id.to_string())
                 .with("detail", label.clone()),
         );

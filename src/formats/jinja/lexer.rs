@@ -146,10 +146,8 @@ pub(super) fn nesting(tokens: &[Token<'_>]) -> u64 {
                 bump(&mut chains);
                 chains.push(0);
             }
-            (Kind::Mark, ")" | "]" | "}") => {
-                if chains.len() > 1 {
-                    chains.pop();
-                }
+            (Kind::Mark, ")" | "]" | "}") if chains.len() > 1 => {
+                chains.pop();
             }
             (Kind::Mark, ",") => {
                 if let Some(last) = chains.last_mut() {

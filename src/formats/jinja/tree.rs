@@ -326,10 +326,10 @@ impl Walk<'_, '_, '_, '_> {
                     }
                 }
             }
-            "center" | "indent" | "truncate" | "wordwrap" | "batch" | "slice" => {
-                if first.and_then(integer).is_some_and(|width| width >= HUGE) {
-                    self.anomaly("huge-value", whole);
-                }
+            "center" | "indent" | "truncate" | "wordwrap" | "batch" | "slice"
+                if first.and_then(integer).is_some_and(|width| width >= HUGE) =>
+            {
+                self.anomaly("huge-value", whole);
             }
             _ => {}
         }

@@ -101,7 +101,7 @@ pub(super) fn riff(input: &Input) -> Result<u64, Stop> {
         }
         let length = u64::from(cursor.u32_le()?);
         // Streaming writers leave the length open.
-        if length == 0 || length >= u64::from(u32::MAX) - 8 {
+        if length == 0 || length >= u64::from(u32::MAX).saturating_sub(8) {
             return Ok(input.len());
         }
         let padded = length.saturating_add(length & 1);

@@ -122,7 +122,7 @@ fn finish(cell: &Cell, code: &mut String, cx: &mut Cx<'_, '_>) {
     if cell.kind != "code" && !cell.kind.is_empty() || cell.source.is_empty() {
         return;
     }
-    let first = cell.source.trim_start().split_whitespace().next().unwrap_or_default();
+    let first = cell.source.split_whitespace().next().unwrap_or_default();
     if SHELL_CELLS.contains(&first) {
         commands(cell.source.trim_start().split_once('\n').map_or("", |(_, rest)| rest), cell.at, cx);
         return;

@@ -68,7 +68,7 @@ fn is_sentencepiece(head: &Head<'_>) -> bool {
 fn is_arrow_stream(head: &Head<'_>) -> bool {
     let Some([0xff, 0xff, 0xff, 0xff, a, b, c, 0]) = head.first.get(..8) else { return false };
     let length = u32::from_le_bytes([*a, *b, *c, 0]);
-    length % 8 == 0 && length > 0
+    length.is_multiple_of(8) && length > 0
 }
 
 /// TensorFlow's event files and TFRecord: a length, its masked CRC, the data.

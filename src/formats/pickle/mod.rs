@@ -59,6 +59,13 @@ impl Format for Pickle {
             _ => {}
         }
         let run = opcodes::dry_run(head.first);
+        // A short pickle of protocol 0 that was cut looks like text; the name
+        // says what it was to be.
+        let whole_in_sight = to_u64(head.first.len()) == head.len && head.len > 0;
+        let text = head.first.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
+        if whole_in_sight && text && !run.broken && !run.stopped && head.is_named(self.about().extensions) {
+            return Match::Magic;
+        }
         let saw_all = run.length >= to_u64(head.first.len());
         let enough = run.stopped && run.opcodes > 1
             || (run.calls > 0 && run.imports > 0)

@@ -2,11 +2,13 @@
 //! level runs as soon as a loader imports it; what functions do waits for a
 //! caller. Parsed, followed and folded; never run.
 
+mod calls;
 mod depth;
 mod expressions;
 mod fold;
 mod names;
 mod reach;
+mod record;
 mod statements;
 mod value;
 mod watch;

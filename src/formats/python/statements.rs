@@ -1,19 +1,16 @@
 //! Statement by statement, in the order in which Python would run them: what
 //! names stand for, which functions exist, what they call.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use ruff_python_ast::{ExceptHandler, Expr, Stmt, StmtClassDef, StmtFunctionDef, StmtImportFrom};
 use ruff_text_size::{Ranged as _, TextRange};
 
 use crate::engine::Cx;
-use crate::evidence::{Evidence, Kind, Span};
-use crate::input::to_u64;
 use crate::stop::Stop;
-use crate::text;
 
-use super::reach::{self, Scope};
+use super::reach::Scope;
 use super::value::{Class, Function, Val, What};
 use super::{names, watch};
 
@@ -53,10 +50,10 @@ pub(super) struct Machine<'a, 'c, 'j, 'e> {
     pending: VecDeque<Pending<'a>>,
     pub(super) calls: Vec<Call>,
     pub(super) anomalies: Vec<Call>,
-    imports: BTreeMap<(String, bool), TextRange>,
+    pub(super) imports: BTreeMap<(String, bool), TextRange>,
     /// Modules from which everything was imported.
     stars: Vec<String>,
-    roots: Vec<(usize, Scope)>,
+    pub(super) roots: Vec<(usize, Scope)>,
     pub(super) current: Option<usize>,
     pub(super) main: bool,
     /// Above zero, nothing is recorded: a body is walked for its value only.
@@ -64,8 +61,8 @@ pub(super) struct Machine<'a, 'c, 'j, 'e> {
     /// Steps that walking bodies for their value may still take.
     pub(super) steps: u32,
     pub(super) returned: Option<Val<'a>>,
-    file: String,
-    cells: bool,
+    pub(super) file: String,
+    pub(super) cells: bool,
 }
 
 /// Steps for following values through local functions and loops, in all: a
@@ -183,6 +180,39 @@ impl<'a, 'c, 'j, 'e> Machine<'a, 'c, 'j, 'e> {
                     self.returned = Some(value);
                 }
             }
+            Stmt::If(_) | Stmt::For(_) | Stmt::While(_) | Stmt::With(_) | Stmt::Try(_) | Stmt::Match(_) => {
+                self.compound(statement)?;
+            }
+            Stmt::Raise(node) => {
+                for expression in [&node.exc, &node.cause].into_iter().flatten() {
+                    self.eval(expression)?;
+                }
+            }
+            Stmt::Assert(node) => {
+                self.eval(&node.test)?;
+                if let Some(message) = &node.msg {
+                    self.eval(message)?;
+                }
+            }
+            Stmt::Delete(node) => {
+                for target in &node.targets {
+                    self.eval(target)?;
+                }
+            }
+            Stmt::TypeAlias(_)
+            | Stmt::Global(_)
+            | Stmt::Nonlocal(_)
+            | Stmt::Pass(_)
+            | Stmt::Break(_)
+            | Stmt::Continue(_)
+            | Stmt::IpyEscapeCommand(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Statements that hold others.
+    fn compound(&mut self, statement: &'a Stmt) -> Result<(), Stop> {
+        match statement {
             Stmt::If(node) => {
                 self.eval(&node.test)?;
                 let main = is_main_guard(&node.test);
@@ -234,29 +264,7 @@ impl<'a, 'c, 'j, 'e> Machine<'a, 'c, 'j, 'e> {
                     self.block(&case.body)?;
                 }
             }
-            Stmt::Raise(node) => {
-                for expression in [&node.exc, &node.cause].into_iter().flatten() {
-                    self.eval(expression)?;
-                }
-            }
-            Stmt::Assert(node) => {
-                self.eval(&node.test)?;
-                if let Some(message) = &node.msg {
-                    self.eval(message)?;
-                }
-            }
-            Stmt::Delete(node) => {
-                for target in &node.targets {
-                    self.eval(target)?;
-                }
-            }
-            Stmt::TypeAlias(_)
-            | Stmt::Global(_)
-            | Stmt::Nonlocal(_)
-            | Stmt::Pass(_)
-            | Stmt::Break(_)
-            | Stmt::Continue(_)
-            | Stmt::IpyEscapeCommand(_) => {}
+            _ => {}
         }
         Ok(())
     }
@@ -358,7 +366,7 @@ impl<'a, 'c, 'j, 'e> Machine<'a, 'c, 'j, 'e> {
     fn class(&mut self, node: &'a StmtClassDef) -> Result<(), Stop> {
         let index = self.classes.len();
         let name = node.name.as_str();
-        self.classes.push(Class { name: name.to_owned(), methods: Vec::new() });
+        self.classes.push(Class { methods: Vec::new() });
         if let Some(arguments) = &node.arguments {
             for base in &arguments.args {
                 let base = self.eval(base)?;
@@ -464,7 +472,7 @@ impl<'a, 'c, 'j, 'e> Machine<'a, 'c, 'j, 'e> {
         }
     }
 
-    fn outermost(&self) -> Scope {
+    pub(super) fn outermost(&self) -> Scope {
         if self.cells { Scope::Cell } else { Scope::Module }
     }
 
@@ -484,117 +492,6 @@ impl<'a, 'c, 'j, 'e> Machine<'a, 'c, 'j, 'e> {
             self.anomaly("reduce-callable", &name, range);
         }
     }
-
-    /// Turns what was noted into evidence, now that every scope is known.
-    fn record(&mut self) {
-        let scopes = reach::scopes(&self.functions, &self.roots, &self.file);
-        let outermost = self.outermost();
-        let scope_of = |call: &Call| match call.within {
-            Some(index) => scopes.get(index).copied().unwrap_or(Scope::Function),
-            None if call.main => Scope::Main,
-            None => outermost,
-        };
-        self.reverse_shells();
-        let imports = std::mem::take(&mut self.imports);
-        for ((module, at_import), range) in imports {
-            let scope = if at_import { outermost } else { Scope::Function };
-            let evidence = Evidence::new(Kind::PythonImport, module, span(range)).with("scope", scope.name());
-            self.cx.push(evidence);
-        }
-        let mut seen = BTreeSet::new();
-        for call in std::mem::take(&mut self.calls) {
-            let scope = scope_of(&call);
-            if !seen.insert((call.name.clone(), scope, call.rendered.clone())) {
-                continue;
-            }
-            let mut evidence = Evidence::new(Kind::PythonCall, call.name.clone(), span(call.range))
-                .with("scope", scope.name())
-                .with("call", call.rendered.clone())
-                .with("constant", call.constant.to_string());
-            if let Some(program) = call.program {
-                evidence = evidence.with("program", program);
-            }
-            if let Some(detail) = call.detail {
-                evidence = evidence.with("detail", detail);
-            }
-            for (index, argument) in call.arguments.into_iter().enumerate() {
-                evidence = evidence.with(format!("arg.{index}"), argument);
-            }
-            evidence = evidence.with("file", self.file.clone());
-            self.cx.push(evidence);
-        }
-        for anomaly in std::mem::take(&mut self.anomalies) {
-            let scope = scope_of(&anomaly);
-            if !seen.insert((anomaly.name.clone(), scope, anomaly.rendered.clone())) {
-                continue;
-            }
-            let evidence = Evidence::new(Kind::PythonAnomaly, anomaly.name.clone(), span(anomaly.range))
-                .with("scope", scope.name())
-                .with("detail", anomaly.detail.clone().unwrap_or_default())
-                .with("call", anomaly.rendered.clone());
-            self.cx.push(evidence);
-        }
-    }
-
-    /// A socket that is connected and a shell that is started, in one place.
-    fn reverse_shells(&mut self) {
-        let mut places: BTreeMap<Option<usize>, (bool, Option<TextRange>)> = BTreeMap::new();
-        for call in &self.calls {
-            let place = places.entry(call.within).or_default();
-            place.0 |= matches!(
-                call.name.as_str(),
-                "socket.socket.connect" | "socket.create_connection" | "socket.socket.connect_ex"
-            );
-            let shell = call.program.as_deref().is_some_and(|program| {
-                matches!(program, "sh" | "bash" | "zsh" | "cmd" | "powershell" | "ash" | "dash")
-            });
-            if call.name == "os.dup2" || call.name == "pty.spawn" || shell && watch::is_process(&call.name) {
-                place.1 = Some(call.range);
-            }
-        }
-        for (within, (connects, shell)) in places {
-            if let (true, Some(range)) = (connects, shell) {
-                self.current = within;
-                self.anomaly("reverse-shell", "a socket becomes the input and output of a shell", range);
-            }
-        }
-    }
-
-    /// Notes a construct that hides what it does.
-    pub(super) fn anomaly(&mut self, what: &str, detail: &str, range: TextRange) {
-        if self.quiet > 0 {
-            return;
-        }
-        let call = Call {
-            name: what.to_owned(),
-            rendered: self.rendered(range),
-            arguments: Vec::new(),
-            constant: false,
-            program: None,
-            detail: Some(text::excerpt(detail, 160)),
-            range,
-            within: self.current,
-            main: self.main,
-        };
-        self.anomalies.push(call);
-    }
-
-    /// The source between two offsets, on one line.
-    pub(super) fn rendered(&self, range: TextRange) -> String {
-        let from = usize::try_from(range.start().to_u32()).unwrap_or(usize::MAX);
-        let to = usize::try_from(range.end().to_u32()).unwrap_or(usize::MAX);
-        text::excerpt(
-            self.source
-                .get(from..to.min(from.saturating_add(4096)))
-                .or_else(|| self.source.get(from..to))
-                .unwrap_or_default(),
-            200,
-        )
-    }
-}
-
-fn span(range: TextRange) -> Span {
-    Span::new(u64::from(range.start().to_u32()), to_u64(usize::try_from(range.len().to_u32()).unwrap_or(0)))
 }
 
 /// `__name__ == "__main__"`, either way around.

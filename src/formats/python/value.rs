@@ -65,7 +65,6 @@ pub(super) struct Function<'a> {
 /// A class that the source defines.
 #[derive(Debug, Clone)]
 pub(super) struct Class {
-    pub name: String,
     /// Its methods, by name.
     pub methods: Vec<(String, usize)>,
 }

@@ -114,12 +114,10 @@ impl Format for Skops {
             return Match::No;
         }
         let holds = |key: &[u8]| [head.first, head.last].iter().any(|part| memchr::memmem::find(part, key).is_some());
-        if holds(b"\"__loader__\"") && (holds(b"\"__module__\"") || holds(b"\"__class__\""))
-            || head.name == "schema.json"
-        {
-            return Match::Likely;
+        if holds(b"\"__loader__\"") && (holds(b"\"__module__\"") || holds(b"\"__class__\"")) {
+            return Match::Magic;
         }
-        Match::No
+        if head.name == "schema.json" { Match::Likely } else { Match::No }
     }
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {

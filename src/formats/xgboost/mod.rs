@@ -41,7 +41,7 @@ impl Format for Xgboost {
         let holds = |key: &[u8]| [head.first, head.last].iter().any(|part| memchr::memmem::find(part, key).is_some());
         let json = matches!(head.first.iter().find(|byte| !byte.is_ascii_whitespace()), Some(b'{'));
         if json && holds(b"\"learner\"") && (holds(b"\"gradient_booster\"") || holds(b"\"learner_model_param\"")) {
-            return Match::Likely;
+            return Match::Magic;
         }
         if head.is_named(&[".ubj"]) { Match::Name } else { Match::No }
     }

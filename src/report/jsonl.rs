@@ -1,0 +1,33 @@
+//! JSON Lines: a line per file, each saying by itself what judged it, so that
+//! lines of many scans can be put together.
+
+use serde::Serialize;
+
+use crate::report::{FileReport, Report, SCHEMA_VERSION};
+
+#[derive(Serialize)]
+struct Line<'a> {
+    schema_version: u32,
+    version: &'static str,
+    ruleset: &'a str,
+    #[serde(flatten)]
+    file: &'a FileReport,
+}
+
+/// The line of one file, with its newline; what a long scan writes as files
+/// are finished. `ruleset` is the digest of the rules.
+///
+/// # Errors
+/// Only when serialisation itself fails.
+pub fn jsonl_line(file: &FileReport, ruleset: &str) -> serde_json::Result<String> {
+    let line = Line { schema_version: SCHEMA_VERSION, version: env!("CARGO_PKG_VERSION"), ruleset, file };
+    serde_json::to_string(&line).map(|text| text + "\n")
+}
+
+/// The lines of all files, sorted by path.
+///
+/// # Errors
+/// Only when serialisation itself fails.
+pub fn jsonl(report: &Report) -> serde_json::Result<String> {
+    report.files.iter().map(|file| jsonl_line(file, &report.ruleset.digest)).collect()
+}

@@ -1,0 +1,127 @@
+//! The report as GitHub's Markdown, short enough for a job summary.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::report::escape::{cut, markdown as escape};
+use crate::report::text::{plural, size};
+use crate::report::{FileReport, Finding, Report, Verdict};
+use crate::rules::Severity;
+
+/// Rows per table before the rest is only counted; a job summary holds 1 MiB.
+const ROWS: usize = 200;
+
+/// Longest message in a cell, in characters.
+const CELL: usize = 400;
+
+/// The report as Markdown.
+pub fn markdown(report: &Report) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "## weighin: {}\n", headline(report));
+    counts(&mut out, report);
+    findings(&mut out, report);
+    gaps(&mut out, report);
+    let digest: String = report.ruleset.digest.chars().take(12).collect();
+    let _ = writeln!(
+        out,
+        "<sub>{} {}, {} rules, digest {digest}. `weighin rules explain ID` shows what a finding means.</sub>",
+        report.tool.name, report.tool.version, report.ruleset.rules
+    );
+    out
+}
+
+/// One line that says what to do.
+pub(crate) fn headline(report: &Report) -> String {
+    let summary = &report.summary;
+    match summary.verdict {
+        None => "nothing was scanned".to_owned(),
+        Some(Verdict::Malicious) => format!("do not load {}", these(summary.malicious, summary.files)),
+        Some(Verdict::Suspicious) => format!("look at {} before loading", these(summary.suspicious, summary.files)),
+        Some(Verdict::Incomplete) => {
+            format!(
+                "{} not fully examined",
+                match summary.incomplete {
+                    1 => "1 file was".to_owned(),
+                    more => format!("{more} files were"),
+                }
+            )
+        }
+        Some(Verdict::Clean) => format!("nothing found in {}", plural(summary.files, "file")),
+    }
+}
+
+fn these(some: usize, all: usize) -> String {
+    if some == all { plural(some, "file") } else { format!("{some} of {}", plural(all, "file")) }
+}
+
+fn counts(out: &mut String, report: &Report) {
+    let summary = &report.summary;
+    let _ = writeln!(out, "| malicious | suspicious | incomplete | clean | scanned |");
+    let _ = writeln!(out, "| ---: | ---: | ---: | ---: | ---: |");
+    let _ = writeln!(
+        out,
+        "| {} | {} | {} | {} | {}, {} |\n",
+        summary.malicious,
+        summary.suspicious,
+        summary.incomplete,
+        summary.clean,
+        plural(summary.files, "file"),
+        size(summary.bytes)
+    );
+}
+
+fn findings(out: &mut String, report: &Report) {
+    let mut shown: Vec<(&FileReport, &Finding)> = report
+        .files
+        .iter()
+        .flat_map(|file| file.findings.iter().map(move |finding| (file, finding)))
+        .filter(|(_, finding)| finding.severity > Severity::Low)
+        .collect();
+    if shown.is_empty() {
+        return;
+    }
+    shown.sort_by_key(|(_, finding)| std::cmp::Reverse(finding.severity));
+    let _ = writeln!(out, "### Findings\n\n| severity | rule | where | what |\n| --- | --- | --- | --- |");
+    for (_, finding) in shown.iter().take(ROWS) {
+        let times = if finding.occurrences > 1 { format!(" ({} times)", finding.occurrences) } else { String::new() };
+        let _ = writeln!(
+            out,
+            "| {} | {} | <code>{}</code> | {}{times} |",
+            finding.severity.name(),
+            escape(&finding.rule),
+            escape(&cut(&finding.location.to_string(), CELL)),
+            escape(&cut(&finding.message, CELL)),
+        );
+    }
+    rest(out, shown.len(), "findings");
+    let advice: BTreeMap<&str, (&str, &str)> = shown
+        .iter()
+        .map(|(_, finding)| (finding.rule.as_str(), (finding.title.as_str(), finding.remediation.as_str())))
+        .collect();
+    let _ = writeln!(out, "<details><summary>What to do</summary>\n");
+    for (rule, (title, remediation)) in advice {
+        let _ = writeln!(out, "- **{}** {}: {}", escape(rule), escape(title), escape(remediation));
+    }
+    let _ = writeln!(out, "\n</details>\n");
+}
+
+fn gaps(out: &mut String, report: &Report) {
+    let shown: Vec<_> = report.files.iter().flat_map(|file| file.gaps.iter().map(move |gap| (file, gap))).collect();
+    if shown.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "### Not examined\n\n| file | reason | detail |\n| --- | --- | --- |");
+    for (file, gap) in shown.iter().take(ROWS) {
+        let place: String = std::iter::once(&file.path).chain(&gap.members).cloned().collect::<Vec<_>>().join("!");
+        let (place, detail) = (escape(&cut(&place, CELL)), escape(&cut(&gap.detail, CELL)));
+        let _ = writeln!(out, "| <code>{place}</code> | {} | {detail} |", gap.reason.name());
+    }
+    rest(out, shown.len(), "gaps");
+}
+
+fn rest(out: &mut String, all: usize, what: &str) {
+    if all > ROWS {
+        let _ = writeln!(out, "\n… and {} more {what}; `--format json` has them all.", all - ROWS);
+    }
+    out.push('\n');
+}
