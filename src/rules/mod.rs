@@ -194,7 +194,7 @@ impl RuleSet {
             if path.extension().is_some_and(|extension| extension == "toml") {
                 errors.extend(self.add_text(&text, &shown).err());
             } else {
-                errors.extend(yara::add(&mut compiler, &text, &shown).err());
+                errors.extend(yara::add(&mut compiler, &text, &shown, limits).err());
                 sources.push((shown, text));
             }
         }

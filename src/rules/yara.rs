@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::artifact::{Gap, GapReason};
 use crate::evidence::Span;
 use crate::input::to_u64;
+use crate::limits::Limits;
 use crate::position::Position;
 use crate::rules::RuleError;
 use crate::rules::declaration::{Confidence, Examples, Rule, Severity};
@@ -99,7 +100,16 @@ pub(super) fn compiler() -> yara_x::Compiler<'static> {
 ///
 /// # Errors
 /// The first thing that is wrong in it, with its place.
-pub(super) fn add(compiler: &mut yara_x::Compiler<'_>, text: &str, file: &str) -> Result<(), RuleError> {
+pub(super) fn add(
+    compiler: &mut yara_x::Compiler<'_>,
+    text: &str,
+    file: &str,
+    limits: &Limits,
+) -> Result<(), RuleError> {
+    if let Some(at) = too_deep(text, limits.nesting) {
+        let message = "nested deeper than the limit `nesting` allows".to_owned();
+        return Err(RuleError::Declaration { file: file.to_owned(), position: Some(Position::of(text, at)), message });
+    }
     let Err(error) = compiler.add_source(yara_x::SourceCode::from(text).with_origin(file)) else { return Ok(()) };
     let position = error.labels().next().map(|label| Position::of(text, label.span().start()));
     let mut message = error.title().to_owned();
@@ -109,6 +119,30 @@ pub(super) fn add(compiler: &mut yara_x::Compiler<'_>, text: &str, file: &str) -
         message = format!("{message}: {}", label.text());
     }
     Err(RuleError::Declaration { file: file.to_owned(), position, message })
+}
+
+/// Where brackets or prefix operators nest deeper than `bound`. From some two
+/// thousand on, yara-x drops the rule without a word; later its stack ends.
+fn too_deep(text: &str, bound: u64) -> Option<usize> {
+    let mut depth: u64 = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > bound {
+            return Some(at);
+        }
+    }
+    let mut run: u64 = 0;
+    for word in text.split_ascii_whitespace() {
+        run = if matches!(word, "not" | "defined" | "-" | "~") { run + 1 } else { 0 };
+        if run > bound {
+            return Some(0);
+        }
+    }
+    None
 }
 
 /// The file and the line in it that declare the rule called `identifier`.
