@@ -141,7 +141,11 @@ fn names(files: &[PathBuf]) -> Outcome<String> {
     for (name, class) in &below {
         writeln!(code, "    ({name:?}, {class:?}),")?;
     }
-    writeln!(code, "];\npub(crate) static CONDITIONAL: &[(&str, &[(&str, &[&str])])] = &[\n{conditional}];")?;
+    writeln!(
+        code,
+        "];\ntype Conditions = &'static [(&'static str, &'static [&'static str])];\n\
+         pub(crate) static CONDITIONAL: &[(&str, Conditions)] = &[\n{conditional}];"
+    )?;
     writeln!(code, "pub(crate) static STDLIB: &[&str] = &[")?;
     for name in &stdlib {
         writeln!(code, "    {name:?},")?;

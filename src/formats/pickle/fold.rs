@@ -480,8 +480,9 @@ impl Machine<'_> {
             "pytz._p" | "zoneinfo.ZoneInfo" | "zoneinfo.ZoneInfo._unpickle" => {
                 // Zone names become paths below the time-zone database.
                 let names = args.iter().filter_map(|arg| self.text_of(*arg));
+                let mut names = names;
                 let stays_inside = |name: String| !name.starts_with('/') && !name.contains("..");
-                if names.map(stays_inside).all(|inside| inside) { itself } else { None }
+                if names.all(stays_inside) { itself } else { None }
             }
             "dill._dill._get_attr" => self.fold_builtin("builtins.getattr", args),
             _ => None,

@@ -84,8 +84,8 @@ impl<'i> Machine<'i> {
     pub(super) fn run(&mut self, cx: &mut Cx<'_, '_>) -> Result<Value, Stop> {
         let outcome = self.opcodes(cx);
         self.flush(cx);
-        for limit in [self.arena.lost_nodes.then_some("nodes"), self.arena.lost_items.then_some("items")] {
-            if let Some(limit) = limit {
+        for (lost, limit) in [(self.arena.lost_nodes, "nodes"), (self.arena.lost_items, "items")] {
+            if lost {
                 cx.gap(&Stop::Limit { offset: self.at, limit });
             }
         }
