@@ -2,6 +2,7 @@
 //! that PyTorch's legacy files and joblib put between and behind them.
 
 mod calls;
+mod codecs;
 mod constants;
 mod fold;
 mod hooks;
@@ -122,6 +123,10 @@ impl Format for Pickle {
         }
         if position < input.len() {
             unexplained("after", input.tail(position), position, cx)?;
+        }
+        if legacy_torch && streams < torch::PICKLES {
+            // A download that ended between two of its pickles.
+            broken.get_or_insert(Stop::Truncated { offset: input.len(), needed: 1 });
         }
         broken.map_or(Ok(()), Err)
     }
