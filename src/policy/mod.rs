@@ -2,7 +2,7 @@
 //!
 //! A policy says what fails, what is allowed, what is left out and what has
 //! been triaged. It comes from `weighin.toml` or from `[tool.weighin]` in
-//! `pyproject.toml`, and [`RuleSet`](crate::RuleSet),
+//! `pyproject.toml`, and [`RuleSet`],
 //! [`Scanner`](crate::Scanner) and [`Report`](crate::Report) apply it. Every
 //! value remembers where it came from.
 
