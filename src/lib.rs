@@ -33,3 +33,8 @@ pub use report::Report;
 pub use rules::RuleSet;
 pub use scanner::{Progress, Scanner, Worker};
 pub use stop::Stop;
+
+/// The README's library example is tested like any other.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
