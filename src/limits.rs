@@ -77,6 +77,10 @@ limits! {
     /// Artifacts (members, payloads) examined in one file. The largest honest
     /// checkpoints have some 60,000 tensors, each a zip member.
     artifacts: 200_000, "artifacts";
+    /// Bytes examined as members, over the bytes that the file has or
+    /// decompression made. Honest nesting costs one a level; members that
+    /// overlap, inside members that overlap, would multiply without end.
+    overlap: 32, "to 1";
     /// Bytes that all decompression of one file may produce. Bounds the time
     /// and the temporary disk space that a compression bomb can take.
     inflated_bytes: 64 << 30, "bytes";

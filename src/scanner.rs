@@ -191,7 +191,9 @@ impl<'r> Scanner<'r> {
     }
 
     fn job(&self) -> Job<'_> {
-        Job::new(&self.limits, self.rules, &self.digests, self.keep_evidence)
+        Job::new(&self.limits, self.rules, &self.digests)
+            .keeping_evidence(self.keep_evidence)
+            .with_threads(self.threads != 1)
     }
 
     fn scan_found(job: &mut Job<'_>, found: &Found) -> FileReport {

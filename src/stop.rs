@@ -61,6 +61,20 @@ pub enum Stop {
 }
 
 impl Stop {
+    /// Why decompression stopped at `offset`, from a decoder's error. A
+    /// [`Stop`] inside the error is passed on; decoders say `OutOfMemory` of a
+    /// window or dictionary above `dictionary-bytes`.
+    pub(crate) fn of_decoder(error: &std::io::Error, offset: u64) -> Self {
+        if let Some(stop) = error.get_ref().and_then(|inner| inner.downcast_ref::<Self>()) {
+            return stop.clone();
+        }
+        match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => Self::Truncated { offset, needed: 1 },
+            std::io::ErrorKind::OutOfMemory => Self::Limit { offset, limit: "dictionary-bytes" },
+            _ => Self::malformed(offset, format!("decompression failed: {error}")),
+        }
+    }
+
     /// The bytes at `offset` contradict the specification.
     pub fn malformed(offset: u64, what: impl Into<Cow<'static, str>>) -> Self {
         Self::Malformed { offset, what: what.into() }

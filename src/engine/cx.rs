@@ -176,10 +176,7 @@ impl<'j, 'e> Cx<'j, 'e> {
                 Ok(0) => break None,
                 Ok(n) => n,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-                    break Some(Stop::Truncated { offset, needed: 1 });
-                }
-                Err(error) => break Some(Stop::malformed(offset, format!("decompression failed: {error}"))),
+                Err(error) => break Some(Stop::of_decoder(&error, offset)),
             };
             let fresh = block.get(..n).unwrap_or_default();
             produced = produced.saturating_add(to_u64(n));

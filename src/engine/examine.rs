@@ -30,12 +30,18 @@ pub(crate) struct Job<'e> {
     rules: &'e RuleSet,
     digests: &'e DigestLists,
     keep_evidence: bool,
+    /// Whether one file may have more than this thread.
+    threads: bool,
     yara: YaraScanner<'e>,
     deadline: Instant,
     work: u64,
     clock_at: u64,
     inflated: u64,
     artifacts: u64,
+    /// Size of the file.
+    size: u64,
+    /// Bytes of all members, wherever they are stored.
+    viewed: u64,
     /// Bytes of stored members that may still be digested.
     digestible: u64,
 }
@@ -57,20 +63,35 @@ pub(super) struct Request<'r> {
 }
 
 impl<'e> Job<'e> {
-    pub(crate) fn new(limits: &'e Limits, rules: &'e RuleSet, digests: &'e DigestLists, keep_evidence: bool) -> Self {
+    pub(crate) fn new(limits: &'e Limits, rules: &'e RuleSet, digests: &'e DigestLists) -> Self {
         Self {
             limits,
             rules,
             digests,
-            keep_evidence,
+            keep_evidence: false,
+            threads: true,
             yara: rules.yara_scanner(),
             deadline: Instant::now(),
             work: 0,
             clock_at: 0,
             inflated: 0,
             artifacts: 0,
+            size: 0,
+            viewed: 0,
             digestible: 0,
         }
+    }
+
+    /// The same, with evidence kept in the artifacts or not.
+    pub(crate) fn keeping_evidence(mut self, keep: bool) -> Self {
+        self.keep_evidence = keep;
+        self
+    }
+
+    /// The same, on one thread or with the help of more.
+    pub(crate) fn with_threads(mut self, threads: bool) -> Self {
+        self.threads = threads;
+        self
     }
 
     /// Examines one file with limits of its own.
@@ -80,7 +101,9 @@ impl<'e> Job<'e> {
         self.clock_at = STEPS_PER_CLOCK;
         self.inflated = 0;
         self.artifacts = 0;
+        self.viewed = 0;
         let size = input.len();
+        self.size = size;
         self.digestible = size.saturating_mul(STORED_LEVELS);
         let request = Request { name, input, depth: 0, within: None, found: false, forced: None, data: false };
         match self.examine(request) {
@@ -123,6 +146,17 @@ impl<'e> Job<'e> {
         self.charge(bytes / 1024, offset)
     }
 
+    /// Pays for `bytes` that are examined as a member. What the sweep found is
+    /// free: it has no length of its own, and the search bounds its number.
+    fn charge_viewed(&mut self, bytes: u64) -> Result<(), Stop> {
+        self.viewed = self.viewed.saturating_add(bytes);
+        let there = self.size.saturating_add(self.inflated);
+        if self.viewed > there.saturating_mul(self.limits.overlap) {
+            return Err(Stop::Limit { offset: 0, limit: "overlap" });
+        }
+        Ok(())
+    }
+
     /// Examines one artifact; everything that goes wrong inside it is recorded
     /// in it.
     pub(super) fn examine(&mut self, request: Request<'_>) -> Result<Artifact, Stop> {
@@ -131,6 +165,9 @@ impl<'e> Job<'e> {
             return Err(Stop::Limit { offset: 0, limit: "artifacts" });
         }
         self.charge(1, 0)?;
+        if request.depth > 0 && !request.found {
+            self.charge_viewed(request.input.len())?;
+        }
         let Request { name, input, depth, within, found, forced, data } = request;
         let mut artifact = Artifact::new(name, input.len());
         artifact.within = within;
@@ -232,7 +269,7 @@ impl<'e> Job<'e> {
     fn sweep(&mut self, input: &Input, depth: u64, artifact: &mut Artifact) {
         let formats = artifact.formats.clone();
         let swept = catch_unwind(AssertUnwindSafe(|| {
-            sweep::sweep(input, &formats, &mut self.yara, self.limits, self.deadline)
+            sweep::sweep(input, &formats, &mut self.yara, self.limits, self.deadline, self.threads)
         }));
         match swept {
             Ok(swept) => {

@@ -1,13 +1,14 @@
 //! The sweep: every byte of a file once, for its digest, for signatures and
 //! for YARA. No header can hide bytes from it.
 
+use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
 use sha2::{Digest, Sha256};
 
 use crate::artifact::{Artifact, Gap};
 use crate::engine::place;
-use crate::engine::signatures::{self, SignatureHit, Signatures};
+use crate::engine::signatures::{SignatureHit, Signatures, without_pickles};
 use crate::evidence::{Evidence, Kind, Span};
 use crate::input::{Input, to_u64};
 use crate::limits::Limits;
@@ -20,6 +21,10 @@ const BLOCK: usize = 4 << 20;
 /// Bytes seen again at the start of the next block: the longest pattern that
 /// is certain to be found wherever it lies.
 pub(crate) const OVERLAP: usize = 64 << 10;
+
+/// Blocks that wait for the second thread: enough that neither waits for the
+/// other's slower blocks.
+const QUEUE: usize = 2;
 
 /// What the sweep saw.
 pub(super) struct Swept {
@@ -48,41 +53,67 @@ impl Swept {
     }
 }
 
-/// Reads all of `input` once; `formats` have read it.
+/// Reads all of `input` once; `formats` have read it. With `threads` to be had,
+/// a second one takes the digest of a long input, which is most of the work.
 pub(super) fn sweep(
     input: &Input,
     formats: &[&str],
     yara: &mut YaraScanner<'_>,
     limits: &Limits,
     deadline: Instant,
+    threads: bool,
 ) -> Swept {
-    let mut gaps = Vec::new();
-    let mut signatures = Signatures::new(signatures::without_pickles(formats), limits);
-    let (sha256, yara) = if let Some(bytes) = input.as_slice() {
+    let mut signatures = Signatures::new(without_pickles(formats), limits);
+    let (digest, hits, failed) = if let Some(bytes) = input.as_slice() {
         signatures.search(0, bytes, input);
         let (hits, failed) = yara.scan(bytes);
-        gaps.extend(failed);
-        (Some(Sha256::digest(bytes).into()), hits)
+        (Ok(Sha256::digest(bytes).into()), hits, failed)
     } else {
-        let mut hasher = Sha256::new();
-        let outcome = blocks(input, deadline, |offset, fresh_from, block| {
-            hasher.update(block.get(fresh_from..).unwrap_or_default());
-            signatures.search(offset, block, input);
-            yara.scan_block(offset, block);
+        let mut search = |block: &Block| {
+            signatures.search(block.offset, block.all(), input);
+            yara.scan_block(block.offset, block.all());
+        };
+        let on_two = threads.then(|| on_two_threads(input, deadline, &mut search)).flatten();
+        let digest = on_two.unwrap_or_else(|| {
+            let mut hasher = Sha256::new();
+            blocks(input, deadline, |block| {
+                hasher.update(block.fresh());
+                search(block);
+            })?;
+            Ok(hasher.finalize().into())
         });
         let (hits, failed) = yara.finish_blocks();
-        gaps.extend(failed);
-        match outcome {
-            Ok(()) => (Some(hasher.finalize().into()), hits),
-            Err(stop) => {
-                gaps.push((&stop).into());
-                (None, hits)
-            }
-        }
+        (digest, hits, failed)
     };
     let found = signatures.finish();
+    let mut gaps = Vec::from_iter(failed);
+    gaps.extend(digest.as_ref().err().map(Gap::from));
     gaps.extend(found.gap);
-    Swept { sha256, yara, signatures: found.hits, gaps }
+    Swept { sha256: digest.ok(), yara: hits, signatures: found.hits, gaps }
+}
+
+/// The digest by another thread, while this one searches; nothing when there
+/// is no other to be had.
+fn on_two_threads(input: &Input, deadline: Instant, mut search: impl FnMut(&Block)) -> Option<Result<[u8; 32], Stop>> {
+    std::thread::scope(|scope| {
+        let (to, from) = mpsc::sync_channel::<Arc<Block>>(QUEUE);
+        let digesting = std::thread::Builder::new().spawn_scoped(scope, move || {
+            let mut hasher = Sha256::new();
+            from.iter().for_each(|block| hasher.update(block.fresh()));
+            hasher.finalize().into()
+        });
+        let digesting = digesting.ok()?;
+        let outcome = blocks(input, deadline, |block| {
+            // Fails only after a panic there, which is passed on below.
+            to.send(Arc::clone(block)).ok();
+            search(block);
+        });
+        drop(to);
+        match digesting.join() {
+            Ok(digest) => Some(outcome.map(|()| digest)),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
 }
 
 /// The SHA-256 of all of `input`.
@@ -91,27 +122,63 @@ pub(super) fn digest(input: &Input, deadline: Instant) -> Result<[u8; 32], Stop>
         return Ok(Sha256::digest(bytes).into());
     }
     let mut hasher = Sha256::new();
-    blocks(input, deadline, |_, fresh_from, block| hasher.update(block.get(fresh_from..).unwrap_or_default()))?;
+    blocks(input, deadline, |block| hasher.update(block.fresh()))?;
     Ok(hasher.finalize().into())
 }
 
-/// Calls `each` with overlapping blocks: offset of the block, where its bytes
-/// that were not in the block before begin, and the bytes.
-fn blocks(input: &Input, deadline: Instant, mut each: impl FnMut(u64, usize, &[u8])) -> Result<(), Stop> {
-    let mut buffer = vec![0; BLOCK + OVERLAP];
-    let mut kept = 0;
-    let mut position = 0;
-    while position < input.len() {
+/// Part of an input, behind the end of the part before it.
+#[derive(Default)]
+struct Block {
+    /// Where it begins in the input.
+    offset: u64,
+    bytes: Vec<u8>,
+    /// Where the bytes begin that were not in the block before.
+    fresh_from: usize,
+    /// Where they end.
+    end: usize,
+}
+
+impl Block {
+    fn all(&self) -> &[u8] {
+        self.bytes.get(..self.end).unwrap_or_default()
+    }
+
+    fn fresh(&self) -> &[u8] {
+        self.bytes.get(self.fresh_from..self.end).unwrap_or_default()
+    }
+
+    /// Reads what follows `last`.
+    fn read(&mut self, last: &Self, input: &Input) -> Result<(), Stop> {
+        let overlap = last.all().get(last.end.saturating_sub(OVERLAP)..).unwrap_or_default();
+        let position = last.offset + to_u64(last.end);
+        self.bytes.resize(BLOCK + OVERLAP, 0);
+        self.bytes[..overlap.len()].copy_from_slice(overlap);
+        self.fresh_from = overlap.len();
+        self.offset = position - to_u64(overlap.len());
+        self.end = self.fresh_from + input.read_at(position, &mut self.bytes[overlap.len()..])?;
+        Ok(())
+    }
+}
+
+/// Calls `each` with one block after another. Blocks that are still held
+/// elsewhere are left alone; the others are used again.
+fn blocks(input: &Input, deadline: Instant, mut each: impl FnMut(&Arc<Block>)) -> Result<(), Stop> {
+    let mut last = Arc::new(Block::default());
+    let mut used: Vec<Arc<Block>> = Vec::new();
+    loop {
+        let position = last.offset + to_u64(last.end);
+        if position >= input.len() {
+            return Ok(());
+        }
         if Instant::now() > deadline {
             return Err(Stop::Limit { offset: position, limit: "seconds" });
         }
-        let n = input.read_at(position, &mut buffer[kept..])?;
-        let held = kept + n;
-        each(position - to_u64(kept), kept, &buffer[..held]);
-        position += to_u64(n);
-        let keep = held.min(OVERLAP);
-        buffer.copy_within(held - keep..held, 0);
-        kept = keep;
+        let free = used.iter_mut().position(|block| Arc::get_mut(block).is_some());
+        let mut next = free.map(|at| used.swap_remove(at)).unwrap_or_default();
+        if let Some(block) = Arc::get_mut(&mut next) {
+            block.read(&last, input)?;
+        }
+        each(&next);
+        used.push(std::mem::replace(&mut last, next));
     }
-    Ok(())
 }

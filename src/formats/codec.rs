@@ -131,7 +131,7 @@ pub(super) fn zip_lzma(mut feed: Feed, size: Option<u64>, limits: &Limits) -> io
     let needed = lzma_rust2::lzma_get_memory_usage_by_props(dictionary, properties)?;
     let size = size.unwrap_or(u64::MAX);
     if needed > dictionary_kib(limits) && size > limits.dictionary_bytes {
-        return Err(io::Error::other("the dictionary is above limit `dictionary-bytes`"));
+        return Err(io::ErrorKind::OutOfMemory.into());
     }
     let stream = lzma_rust2::LzmaStream::new_with_props(size, properties, dictionary, None)?;
     Ok(Box::new(Lzma::new(feed, stream)))
@@ -139,8 +139,13 @@ pub(super) fn zip_lzma(mut feed: Feed, size: Option<u64>, limits: &Limits) -> io
 
 /// One Zstandard frame, RFC 8878.
 pub(super) fn zstd(feed: Feed, limits: &Limits) -> io::Result<Box<dyn Read>> {
+    use ruzstd::decoding::errors::FrameDecoderError;
     let decoder = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(feed, limits.dictionary_bytes);
-    Ok(Box::new(decoder.map_err(io::Error::other)?))
+    match decoder {
+        Ok(decoder) => Ok(Box::new(decoder)),
+        Err(FrameDecoderError::WindowSizeTooBig { .. }) => Err(io::ErrorKind::OutOfMemory.into()),
+        Err(error) => Err(io::Error::other(error)),
+    }
 }
 
 /// One LZ4 frame.

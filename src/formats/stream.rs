@@ -128,7 +128,7 @@ impl Streams<'_> {
             // Opening costs time and yields nothing by itself.
             self.opened = self.opened.saturating_add(1);
             if self.opened > self.limits.artifacts {
-                return Err(io::Error::other("more streams in a row than limit `artifacts` allows"));
+                return Err(io::Error::other(Stop::Limit { offset: at, limit: "artifacts" }));
             }
             if let Some((before, length)) = (self.wrapper.skipped)(head) {
                 let start = at.saturating_add(before);

@@ -1,23 +1,122 @@
 //! Each limit, hit for real: the gap names it, and the file is not clean.
 
-use weighin::artifact::GapReason;
+use std::collections::BTreeSet;
+use std::io::Write as _;
+
+use weighin::artifact::{Gap, GapReason};
 use weighin::report::{FileReport, Verdict};
 use weighin::{Limits, Scanner};
 
-use crate::check::rules;
+use crate::check::{corpus, rules, scan};
 
-/// Scans with one limit changed, and expects the gap that names it.
-fn hits(limit: &str, value: u64, name: &str, bytes: &[u8]) {
+/// A file that reaches a limit when that is as low as `value`, and does not by
+/// default.
+struct Case {
+    limit: &'static str,
+    value: u64,
+    name: &'static str,
+    bytes: Vec<u8>,
+}
+
+fn case(limit: &'static str, value: u64, name: &'static str, bytes: Vec<u8>) -> Case {
+    Case { limit, value, name, bytes }
+}
+
+fn sample(path: &str) -> Vec<u8> {
+    std::fs::read(corpus().join(path)).expect("a sample")
+}
+
+fn cases() -> Vec<Case> {
+    let modules = sample("python/deep/modeling_x.py");
+    vec![
+        case("depth", 3, "model.pkl", nested(6)),
+        case("artifacts", 2, "model.pkl", nested(4)),
+        case("artifacts", 3, "many.gz", gzip(b"x").repeat(9)),
+        case("overlap", 1, "nested.zip", sample("zip/nested-60.zip")),
+        case("inflated-bytes", 1 << 16, "zeros.gz", gzip(&[7; 1 << 20])),
+        case("memory-bytes", 256, "archive.7z", sample("archive/7z-header-only.7z")),
+        case("dictionary-bytes", 4 << 10, "archive.tar.xz", sample("archive/honest.tar.xz")),
+        case("dictionary-bytes", 256, "archive.tar.zst", sample("archive/honest.tar.zst")),
+        case("dictionary-bytes", 256, "archive.zip", sample("zip/pickle-lzma.zip")),
+        case("header-bytes", 16, "model.safetensors", sample("safetensors/two-tensors.safetensors")),
+        case("string-bytes", 4, "model.gguf", sample("gguf/model-v3.gguf")),
+        case("source-bytes", 1 << 10, "modeling_x.py", modules),
+        case("nesting", 10, "config.json", sample("text/json-deep/config.json")),
+        case("work", 5_000, "model.pkl", many_tuples(10_000)),
+        case("memo", 100, "model.pkl", many_tuples(200)),
+        case("nodes", 10, "model.pkl", many_imports(50)),
+        // Only live values are missed; plain data that is not kept is no gap.
+        case("items", 10, "model.pkl", many_imports(50)),
+        case("folded-bytes", 100, "model.pkl", folding(1_000)),
+        case("evidence", 10, "model.pkl", many_imports(50)),
+        case("seconds", 0, "model.pkl", many_tuples(60_000)),
+    ]
+}
+
+/// Scans under the limits of `settings`.
+fn limited(settings: &[(&str, u64)], name: &str, bytes: &[u8]) -> FileReport {
     let mut limits = Limits::default();
-    limits.set(limit, value).expect("the limit exists");
-    let report: FileReport = Scanner::new(rules()).with_limits(limits).scan_bytes(name, bytes);
-    let named =
-        report.gaps.iter().any(|gap| gap.reason == GapReason::Limit && gap.detail.contains(&format!("`{limit}`")));
-    assert!(named, "no gap names {limit}: {:?}", report.gaps);
-    assert_ne!(report.verdict, Verdict::Clean, "a file at its limit is called clean");
-    let unlimited = Scanner::new(rules()).scan_bytes(name, bytes);
-    let still = unlimited.gaps.iter().any(|gap| gap.detail.contains(&format!("`{limit}`")));
-    assert!(!still, "{limit} is hit by default as well: {:?}", unlimited.gaps);
+    for (limit, value) in settings {
+        limits.set(limit, *value).expect("the limit exists");
+    }
+    Scanner::new(rules()).with_limits(limits).scan_bytes(name, bytes)
+}
+
+fn names(gap: &Gap, limit: &str) -> bool {
+    gap.reason == GapReason::Limit && gap.detail.contains(&format!("`{limit}`"))
+}
+
+#[test]
+fn each_limit_leaves_a_gap_that_names_it() {
+    let mut tried = BTreeSet::from(["inflate-ratio".to_owned(), "inflate-floor".to_owned()]);
+    for Case { limit, value, name, bytes } in cases() {
+        let report = limited(&[(limit, value)], name, &bytes);
+        assert!(report.gaps.iter().any(|gap| names(gap, limit)), "no gap of {name} names {limit}: {:?}", report.gaps);
+        assert_ne!(report.verdict, Verdict::Clean, "{name} is at its limit {limit}, and called clean");
+        let by_default = scan(name, &bytes);
+        assert!(!by_default.gaps.iter().any(|gap| names(gap, limit)), "{name} reaches {limit} by default as well");
+        tried.insert(limit.to_owned());
+    }
+    let all: BTreeSet<String> = Limits::default().list().into_iter().map(|(name, ..)| name).collect();
+    assert_eq!(tried, all, "limits that no case reaches, or cases of limits that are gone");
+}
+
+#[test]
+fn the_ratio_counts_above_the_floor_only() {
+    let bytes = gzip(&[0; 1 << 20]);
+    let ratio = |floor, ratio| {
+        let report = limited(&[("inflate-floor", floor), ("inflate-ratio", ratio)], "zeros.gz", &bytes);
+        report.gaps.iter().any(|gap| names(gap, "inflate-ratio"))
+    };
+    assert!(ratio(1 << 10, 200), "a thousand to one passes a bound of 200");
+    assert!(!ratio(2 << 20, 200), "a megabyte is judged below a floor of two");
+    assert!(!ratio(1 << 10, 2_000), "a thousand to one is stopped by a bound of 2,000");
+}
+
+#[test]
+fn what_does_not_fit_memory_is_examined_all_the_same() {
+    let bytes = gzip(&sample("pickle/reduce-os-system-p4.pkl"));
+    let held = scan("model.pkl.gz", &bytes);
+    let spilled = limited(&[("memory-bytes", 8)], "model.pkl.gz", &bytes);
+    assert_eq!(held.verdict, Verdict::Malicious);
+    assert_eq!(spilled.verdict, held.verdict);
+    assert_eq!(spilled.findings, held.findings);
+    assert!(spilled.gaps.is_empty(), "{:?}", spilled.gaps);
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(content).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+/// A pickle that decodes `n` bytes from hexadecimal, and keeps them.
+fn folding(n: usize) -> Vec<u8> {
+    let mut bytes = b"\x80\x03cbinascii\nunhexlify\nX".to_vec();
+    bytes.extend_from_slice(&u32::try_from(n * 2).expect("short").to_le_bytes());
+    bytes.extend(b"61".repeat(n));
+    bytes.extend_from_slice(b"\x85R.");
+    bytes
 }
 
 /// A pickle of a list of `n` distinct tuples of one small number.
@@ -53,47 +152,6 @@ fn nested(n: usize) -> Vec<u8> {
         bytes = outer;
     }
     bytes
-}
-
-#[test]
-fn work() {
-    hits("work", 5_000, "model.pkl", &many_tuples(10_000));
-}
-
-#[test]
-fn memo() {
-    hits("memo", 100, "model.pkl", &many_tuples(200));
-}
-
-#[test]
-fn nodes() {
-    hits("nodes", 10, "model.pkl", &many_imports(50));
-}
-
-#[test]
-fn items() {
-    // Only live values are missed; plain data that is not kept is no gap.
-    hits("items", 10, "model.pkl", &many_imports(50));
-}
-
-#[test]
-fn evidence() {
-    hits("evidence", 10, "model.pkl", &many_imports(50));
-}
-
-#[test]
-fn depth() {
-    hits("depth", 3, "model.pkl", &nested(6));
-}
-
-#[test]
-fn artifacts() {
-    hits("artifacts", 2, "model.pkl", &nested(4));
-}
-
-#[test]
-fn seconds() {
-    hits("seconds", 0, "model.pkl", &many_tuples(60_000));
 }
 
 #[test]

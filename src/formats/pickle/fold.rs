@@ -493,7 +493,8 @@ impl Machine<'_> {
     fn inflated(&mut self, reader: impl std::io::Read) -> Option<Folded> {
         let room = self.limits.folded_bytes.saturating_sub(self.folded_bytes);
         let mut out = Vec::new();
-        reader.take(room).read_to_end(&mut out).ok();
+        // One byte more than there is room for tells that there was more.
+        reader.take(room.saturating_add(1)).read_to_end(&mut out).ok();
         if out.is_empty() {
             return None;
         }

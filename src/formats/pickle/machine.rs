@@ -84,7 +84,12 @@ impl<'i> Machine<'i> {
     pub(super) fn run(&mut self, cx: &mut Cx<'_, '_>) -> Result<Value, Stop> {
         let outcome = self.opcodes(cx);
         self.flush(cx);
-        for (lost, limit) in [(self.arena.lost_nodes, "nodes"), (self.arena.lost_items, "items")] {
+        let lost = [
+            (self.arena.lost_nodes, "nodes"),
+            (self.arena.lost_items, "items"),
+            (self.folded_bytes > self.limits.folded_bytes, "folded-bytes"),
+        ];
+        for (lost, limit) in lost {
             if lost {
                 cx.gap(&Stop::Limit { offset: self.at, limit });
             }

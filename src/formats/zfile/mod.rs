@@ -61,6 +61,9 @@ impl Format for Zfile {
         let Some((length, at)) = header(&first) else {
             return Err(Stop::malformed(0, "the length of a ZF file is not a hexadecimal number"));
         };
+        if at >= input.len() && length > 0 {
+            return Err(Stop::Truncated { offset: at, needed: 1 });
+        }
         let made = stream::unwrap(&WRAPPER, &input.tail(at), cx).map_err(|stop| stop.shifted(at));
         if length > cx.limits().inflated_bytes {
             cx.push(

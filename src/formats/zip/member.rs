@@ -204,9 +204,7 @@ fn decode(way: &Way, packed: &Input, offset: u64, cx: &mut Cx<'_, '_>) -> (Input
             let (content, stop) = cx.inflate(&mut *reader, packed.len(), offset);
             (content, stop, position.get())
         }
-        Some(Err(error)) => {
-            (Input::from(Vec::new()), Some(Stop::malformed(offset, format!("decompression failed: {error}"))), 0)
-        }
+        Some(Err(error)) => (Input::from(Vec::new()), Some(Stop::of_decoder(&error, offset)), 0),
         None => (Input::from(Vec::new()), Some(Stop::unsupported(offset, methods::name(way.method))), 0),
     }
 }
