@@ -25,7 +25,7 @@ pub mod source;
 mod stop;
 mod text;
 
-pub use engine::Cx;
+pub use engine::{Cx, Depth};
 pub use limits::{Limits, UnknownLimit};
 pub use policy::Policy;
 pub use position::Position;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::artifact::{Artifact, Gap, GapReason};
-use crate::engine::Job;
+use crate::engine::{Depth, Job};
 use crate::input::{Input, to_usize};
 use crate::limits::Limits;
 use crate::policy::{DigestLists, Globs};
@@ -36,6 +36,7 @@ pub struct Scanner<'r> {
     digests: DigestLists,
     keep_evidence: bool,
     threads: usize,
+    depth: Depth,
 }
 
 /// Stack of a scanning thread: nested members recurse, up to the depth limit.
@@ -66,6 +67,7 @@ impl<'r> Scanner<'r> {
             digests: DigestLists::default(),
             keep_evidence: false,
             threads: 0,
+            depth: Depth::Full,
         }
     }
 
@@ -101,6 +103,13 @@ impl<'r> Scanner<'r> {
     #[must_use]
     pub fn with_threads(mut self, threads: usize) -> Self {
         self.threads = threads;
+        self
+    }
+
+    /// The same, reading every byte or only what the structure leads to.
+    #[must_use]
+    pub fn with_depth(mut self, depth: Depth) -> Self {
+        self.depth = depth;
         self
     }
 
@@ -194,6 +203,7 @@ impl<'r> Scanner<'r> {
         Job::new(&self.limits, self.rules, &self.digests)
             .keeping_evidence(self.keep_evidence)
             .with_threads(self.threads != 1)
+            .with_depth(self.depth)
     }
 
     fn scan_found(job: &mut Job<'_>, found: &Found) -> FileReport {

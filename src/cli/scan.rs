@@ -32,6 +32,9 @@ pub(super) struct Args {
     /// Follow symbolic links that lead out of the given paths.
     #[arg(long)]
     follow: bool,
+    /// How much of each file to read.
+    #[arg(long, value_enum, default_value_t = Depth::Full)]
+    depth: Depth,
     /// Number of threads; 0 is one per core.
     #[arg(short = 'j', long, value_name = "N", default_value_t = 0)]
     threads: usize,
@@ -50,6 +53,25 @@ pub(super) struct Args {
     triage: policy::TriageArgs,
 }
 
+/// How much of each file to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Depth {
+    /// Every byte once.
+    Full,
+    /// What the structure leads to; a large file is then never clean, since its
+    /// digest, signatures and YARA rules were left out.
+    Header,
+}
+
+impl From<Depth> for weighin::Depth {
+    fn from(depth: Depth) -> Self {
+        match depth {
+            Depth::Full => Self::Full,
+            Depth::Header => Self::Header,
+        }
+    }
+}
+
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.policy.wants_limits() {
         terminal::print(&limits_help())?;
@@ -63,7 +85,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .with_walk(Walk::default().following(args.follow))
         .excluding(policy.excluded()?)
         .with_digests(policy.digest_lists()?)
-        .with_threads(args.threads);
+        .with_threads(args.threads)
+        .with_depth(args.depth.into());
     let to_stdout = args.format == Format::Jsonl;
     let lines = Lines::new(Bar::new(args.quiet), &rules, to_stdout, &args.output)?;
     let report = scan(&scanner, &args.paths, lines)?.triaged(&triage);

@@ -45,6 +45,12 @@ impl<'j, 'e> Cx<'j, 'e> {
         self.job.limits
     }
 
+    /// Whether content in `input` should be left unread when no structure leads
+    /// there: the scan is to read headers only, and it is not in memory anyway.
+    pub fn leaves_unread(&self, input: &Input) -> bool {
+        self.job.headers_only() && input.as_slice().is_none()
+    }
+
     /// Name of the artifact: a path, a member name. Hostile.
     pub fn name(&self) -> &str {
         &self.artifact.name

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use crate::artifact::{Artifact, Gap, GapReason};
+use crate::engine::Depth;
 use crate::engine::cx::Cx;
 use crate::engine::recognise::{self, Candidate};
 use crate::engine::sweep;
@@ -32,6 +33,7 @@ pub(crate) struct Job<'e> {
     keep_evidence: bool,
     /// Whether one file may have more than this thread.
     threads: bool,
+    reading: Depth,
     yara: YaraScanner<'e>,
     deadline: Instant,
     work: u64,
@@ -70,6 +72,7 @@ impl<'e> Job<'e> {
             digests,
             keep_evidence: false,
             threads: true,
+            reading: Depth::Full,
             yara: rules.yara_scanner(),
             deadline: Instant::now(),
             work: 0,
@@ -92,6 +95,17 @@ impl<'e> Job<'e> {
     pub(crate) fn with_threads(mut self, threads: bool) -> Self {
         self.threads = threads;
         self
+    }
+
+    /// The same, reading every byte or not.
+    pub(crate) fn with_depth(mut self, depth: Depth) -> Self {
+        self.reading = depth;
+        self
+    }
+
+    /// Whether bytes may be left unread that no structure leads to.
+    pub(super) fn headers_only(&self) -> bool {
+        self.reading == Depth::Header
     }
 
     /// Examines one file with limits of its own.
@@ -187,7 +201,10 @@ impl<'e> Job<'e> {
             Ok(candidates) => self.read(&candidates, &input, depth, data, &mut artifact),
             Err(stop) => artifact.gaps.push((&stop).into()),
         }
-        if within.is_none() {
+        if within.is_none() && self.headers_only() && input.as_slice().is_none() {
+            let detail = "only the structure was read, as asked for: no digest, no signatures, no YARA rules";
+            artifact.gaps.push(Gap::new(GapReason::NotEvaluated, detail));
+        } else if within.is_none() {
             self.sweep(&input, depth, &mut artifact);
         } else if !found && !self.digests.is_empty() {
             self.digest(&input, &mut artifact);

@@ -13,5 +13,16 @@ mod recognise;
 mod signatures;
 mod sweep;
 
+/// How much of each file is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Depth {
+    /// Every byte, once: digest, signatures, YARA.
+    #[default]
+    Full,
+    /// What the structure leads to: headers, tables, pickles, texts. Content
+    /// that does not fit `memory-bytes` keeps a gap, and so is never clean.
+    Header,
+}
+
 pub use cx::Cx;
 pub(crate) use examine::Job;

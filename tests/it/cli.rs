@@ -153,3 +153,31 @@ fn the_readme_tells_the_truth() {
     assert_eq!(shown, real, "run: weighin {command}");
     assert!(Path::new("README.md").extension().is_some());
 }
+
+#[test]
+fn header_depth_reads_the_structure_and_says_what_it_left() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let large = 17_u32 << 20;
+    let weights = folder.path().join("model.safetensors");
+    let header = format!(r#"{{"w":{{"dtype":"U8","shape":[{large}],"data_offsets":[0,{large}]}}}}"#);
+    let mut bytes = u64::try_from(header.len()).expect("short").to_le_bytes().to_vec();
+    bytes.extend(header.bytes());
+    bytes.resize(bytes.len() + large as usize, 0);
+    std::fs::write(&weights, &bytes).expect("written");
+    // The payload stands behind more bytes than are held in memory.
+    let pickle = folder.path().join("model.pkl");
+    let mut bytes = b"\x80\x04B".to_vec();
+    bytes.extend(large.to_le_bytes());
+    bytes.resize(bytes.len() + large as usize, 0);
+    bytes.extend(b"0cos\nsystem\n\x8c\x0cecho weighin\x85R.");
+    std::fs::write(&pickle, &bytes).expect("written");
+    let paths = [weights.to_str().expect("UTF-8"), pickle.to_str().expect("UTF-8")];
+    let scan = |depth: &str| {
+        let (_, json, _) = output(&["scan", "--depth", depth, "--format", "json", paths[0], paths[1]]);
+        let report: weighin::Report = serde_json::from_str(&json).expect("a report");
+        report.files.into_iter().map(|file| (file.verdict, file.sha256.is_some(), file.gaps.len())).collect::<Vec<_>>()
+    };
+    use weighin::report::Verdict::{Clean, Incomplete, Malicious};
+    assert_eq!(scan("full"), [(Malicious, true, 0), (Clean, true, 0)]);
+    assert_eq!(scan("header"), [(Malicious, false, 1), (Incomplete, false, 1)]);
+}

@@ -72,6 +72,9 @@ impl Format for Safetensors {
         let mut header = Header::default();
         let outcome = header.read(&bytes, cx.limits());
         report(&header, input, cx)?;
+        if read < length && read < held {
+            return Err(Stop::Limit { offset: read.saturating_add(8), limit: "header-bytes" });
+        }
         if read < length {
             return Err(Stop::Truncated { offset: input.len(), needed: length.saturating_sub(read) });
         }
