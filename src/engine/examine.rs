@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::artifact::{Artifact, Gap, GapReason};
 use crate::engine::cx::Cx;
 use crate::engine::recognise::{self, Candidate};
+use crate::engine::stored::StoredDigest;
 use crate::engine::sweep;
 use crate::evidence::Span;
 use crate::formats::Match;
@@ -38,6 +39,8 @@ pub(crate) struct Job<'e> {
     artifacts: u64,
     /// Bytes of stored members that may still be digested.
     digestible: u64,
+    /// The digest that the current file must have.
+    stored: Option<StoredDigest>,
 }
 
 /// One artifact to examine.
@@ -70,7 +73,16 @@ impl<'e> Job<'e> {
             inflated: 0,
             artifacts: 0,
             digestible: 0,
+            stored: None,
         }
+    }
+
+    /// Examines one file whose digest its place tells.
+    pub(crate) fn stored_file(&mut self, name: &str, input: Input, stored: Option<StoredDigest>) -> Artifact {
+        self.stored = stored;
+        let artifact = self.file(name, input);
+        self.stored = None;
+        artifact
     }
 
     /// Examines one file with limits of its own.
@@ -154,6 +166,11 @@ impl<'e> Job<'e> {
             self.sweep(&input, depth, &mut artifact);
         } else if !found && !self.digests.is_empty() {
             self.digest(&input, &mut artifact);
+        }
+        if depth == 0
+            && let Some(stored) = &self.stored
+        {
+            stored.compare(&input, &mut artifact, self.deadline);
         }
         super::promise::compare(&mut artifact);
         self.digests.compare(&mut artifact);

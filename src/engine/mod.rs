@@ -11,7 +11,9 @@ mod place;
 mod promise;
 mod recognise;
 mod signatures;
+mod stored;
 mod sweep;
 
 pub use cx::Cx;
 pub(crate) use examine::Job;
+pub use stored::{DigestValue, StoredDigest};

@@ -87,12 +87,18 @@ pub(super) fn sweep(
 
 /// The SHA-256 of all of `input`.
 pub(super) fn digest(input: &Input, deadline: Instant) -> Result<[u8; 32], Stop> {
-    if let Some(bytes) = input.as_slice() {
-        return Ok(Sha256::digest(bytes).into());
-    }
     let mut hasher = Sha256::new();
-    blocks(input, deadline, |_, fresh_from, block| hasher.update(block.get(fresh_from..).unwrap_or_default()))?;
+    feed(input, deadline, |bytes| hasher.update(bytes))?;
     Ok(hasher.finalize().into())
+}
+
+/// Hands every byte of `input` to `each`, once and in order.
+pub(super) fn feed(input: &Input, deadline: Instant, mut each: impl FnMut(&[u8])) -> Result<(), Stop> {
+    if let Some(bytes) = input.as_slice() {
+        each(bytes);
+        return Ok(());
+    }
+    blocks(input, deadline, |_, fresh_from, block| each(block.get(fresh_from..).unwrap_or_default()))
 }
 
 /// Calls `each` with overlapping blocks: offset of the block, where its bytes

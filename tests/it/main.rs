@@ -6,6 +6,7 @@ mod check;
 mod cli;
 mod corpus;
 mod hostile;
+mod hub;
 mod limits;
 mod nasty;
 mod policy;
