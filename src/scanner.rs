@@ -13,7 +13,7 @@ use crate::limits::Limits;
 use crate::policy::{DigestLists, Globs};
 use crate::report::{FileReport, Report};
 use crate::rules::RuleSet;
-use crate::source::{self, Found, Walk};
+use crate::source::{self, Covered, Found, Walk};
 
 /// Scans files under a rule set and limits.
 ///
@@ -116,6 +116,7 @@ impl<'r> Scanner<'r> {
     pub fn scan(&self, paths: &[PathBuf], progress: &dyn Progress) -> Report {
         let mut found = source::walk(paths, self.walk);
         let excluded = self.leave_out(&mut found);
+        let covered = Covered::of(&found);
         let files = found.iter().map(|found| to_u64(found.reports())).sum();
         let bytes = found.iter().map(|found| found.size.saturating_mul(to_u64(found.reports())));
         progress.found(files, bytes.fold(0, u64::saturating_add));
@@ -123,7 +124,7 @@ impl<'r> Scanner<'r> {
             let each = found.into_par_iter().map_init(
                 || self.job(),
                 |job, found| {
-                    let reports = Self::scan_found(job, &found);
+                    let reports = Self::scan_found(job, &found, &covered);
                     reports.iter().for_each(|report| progress.done(report));
                     reports
                 },
@@ -209,7 +210,7 @@ impl<'r> Scanner<'r> {
     }
 
     /// Scans once, and reports under each name.
-    fn scan_found(job: &mut Job<'_>, found: &Found) -> Vec<FileReport> {
+    fn scan_found(job: &mut Job<'_>, found: &Found, covered: &Covered) -> Vec<FileReport> {
         let place = found.shown();
         // The name that hints at what it is: a blob's own says nothing.
         let name = found.links.first().map_or(&place, |link| &link.file.path);
@@ -220,7 +221,8 @@ impl<'r> Scanner<'r> {
                 Err(error) => unexamined(name, found.size, Gap::new(GapReason::Unreadable, error.to_string())),
             },
         };
-        let report = FileReport::new(place.as_str(), artifact);
+        let mut report = FileReport::new(place.as_str(), artifact);
+        covered.settle(&found.path, &mut report);
         if found.links.is_empty() {
             return vec![report];
         }

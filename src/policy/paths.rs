@@ -65,7 +65,7 @@ pub(super) fn parse(glob: &str) -> Result<Glob, String> {
 }
 
 /// The absolute path without `.` and `..`, by its words alone.
-fn plain(path: &Path) -> PathBuf {
+pub(crate) fn plain(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut plain = PathBuf::new();
     for component in absolute.components() {

@@ -209,8 +209,17 @@ impl FileReport {
         self.verdict = Verdict::of(self.worst(), !self.gaps.is_empty());
     }
 
+    /// Takes out gaps that turned out to be none.
+    pub(crate) fn drop_gaps(&mut self, is_none: impl Fn(&Gap) -> bool) {
+        self.gaps.retain(|gap| !is_none(gap));
+        self.judge();
+    }
+
     fn fold(&mut self, artifact: Artifact, chain: &[String]) {
-        self.gaps.extend(artifact.gaps.into_iter().map(|gap| Gap { members: chain.to_vec(), ..gap }));
+        self.gaps.extend(artifact.gaps.into_iter().map(|gap| {
+            let members = chain.iter().cloned().chain(gap.members).collect();
+            Gap { members, ..gap }
+        }));
         self.findings.extend(artifact.findings.into_iter().map(|mut finding| {
             finding.location.path.clone_from(&self.path);
             finding.location.members = chain.to_vec();

@@ -1,6 +1,7 @@
 //! Where files come from: files and directory trees, the local cache of the
 //! Hugging Face Hub, and standard input.
 
+mod dvc;
 mod hf_cache;
 mod hub;
 mod repository;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::artifact::Gap;
 
 pub use crate::engine::{DigestValue, StoredDigest};
+pub(crate) use dvc::Covered;
 pub use hf_cache::{Absent, HfCache};
 pub use hub::{HubFile, HubKind, HubName, HubRepository, is_commit};
 pub use walk::walk;

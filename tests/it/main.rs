@@ -5,6 +5,7 @@ mod assembler;
 mod check;
 mod cli;
 mod corpus;
+mod dvc;
 mod hostile;
 mod hub;
 mod limits;
