@@ -6,6 +6,7 @@ mod check;
 mod cli;
 mod corpus;
 mod dvc;
+mod generated;
 mod hostile;
 mod hub;
 mod limits;
