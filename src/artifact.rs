@@ -77,7 +77,7 @@ pub struct Gap {
     /// The same in words, with the numbers.
     pub detail: String,
     /// The chain of members from the file to where the gap is; empty for the
-    /// file itself.
+    /// file itself. What a DVC file stands for is a member of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<String>,
     /// Where in that artifact reading ended, in bytes.

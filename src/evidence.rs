@@ -108,6 +108,7 @@ kinds! {
     LanguageObject = "language.object", "Code of a language other than Python that a loader may evaluate. Value: which. Attributes: `detail`.";
     HuggingFaceFile = "repository.file", "A fact about a file in its repository. Value: which. Attributes: `detail`.";
     DigestMatch = "digest.match", "The content's sha256 is on a list. Value: `known-bad` or `known-good`. Attributes: `list`.";
+    DigestMismatch = "digest.mismatch", "The content is not what the place where it is stored says. Value: `sha256` or `git-sha1`. Attributes: `expected`, `found`, `by` (`blob-name` or `file-list`).";
     YaraMatch = "yara.match", "A YARA rule matched. Value: rule identifier. Attributes: `namespace`.";
 }
 

@@ -8,12 +8,12 @@ use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::artifact::{Artifact, Gap, GapReason};
 use crate::engine::{Depth, Job};
-use crate::input::{Input, to_usize};
+use crate::input::{Input, to_u64, to_usize};
 use crate::limits::Limits;
 use crate::policy::{DigestLists, Globs};
 use crate::report::{FileReport, Report};
 use crate::rules::RuleSet;
-use crate::source::{self, Found, Walk};
+use crate::source::{self, Covered, Found, Walk};
 
 /// Scans files under a rule set and limits.
 ///
@@ -124,23 +124,21 @@ impl<'r> Scanner<'r> {
     /// the report as a gap.
     pub fn scan(&self, paths: &[PathBuf], progress: &dyn Progress) -> Report {
         let mut found = source::walk(paths, self.walk);
-        let walked = found.len();
-        found.retain(|found| !self.excluded.fit(&found.path));
-        let excluded = walked - found.len();
-        progress.found(
-            u64::try_from(found.len()).unwrap_or(u64::MAX),
-            found.iter().map(|found| found.size).fold(0, u64::saturating_add),
-        );
+        let excluded = self.leave_out(&mut found);
+        let covered = Covered::of(&found);
+        let files = found.iter().map(|found| to_u64(found.reports())).sum();
+        let bytes = found.iter().map(|found| found.size.saturating_mul(to_u64(found.reports())));
+        progress.found(files, bytes.fold(0, u64::saturating_add));
         let scan = || {
             let each = found.into_par_iter().map_init(
                 || self.job(),
                 |job, found| {
-                    let report = Self::scan_found(job, &found);
-                    progress.done(&report);
-                    report
+                    let reports = Self::scan_found(job, &found, &covered);
+                    reports.iter().for_each(|report| progress.done(report));
+                    reports
                 },
             );
-            each.collect()
+            each.flatten_iter().collect()
         };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads).stack_size(STACK_BYTES).build();
         let files = match pool {
@@ -206,16 +204,41 @@ impl<'r> Scanner<'r> {
             .with_depth(self.depth)
     }
 
-    fn scan_found(job: &mut Job<'_>, found: &Found) -> FileReport {
-        let path = found.shown();
+    /// Takes out of `found` what the policy excludes; how much that is.
+    fn leave_out(&self, found: &mut Vec<Found>) -> usize {
+        let mut excluded = 0;
+        found.retain_mut(|found| {
+            let before = found.reports();
+            if found.links.is_empty() {
+                let out = self.excluded.fit(&found.path);
+                excluded += usize::from(out);
+                return !out;
+            }
+            found.links.retain(|link| !self.excluded.fit(&link.link));
+            excluded += before - found.links.len();
+            !found.links.is_empty()
+        });
+        excluded
+    }
+
+    /// Scans once, and reports under each name.
+    fn scan_found(job: &mut Job<'_>, found: &Found, covered: &Covered) -> Vec<FileReport> {
+        let place = found.shown();
+        // The name that hints at what it is: a blob's own says nothing.
+        let name = found.links.first().map_or(&place, |link| &link.file.path);
         let artifact = match &found.problem {
-            Some(gap) => unexamined(&path, found.size, gap.clone()),
+            Some(gap) => unexamined(name, found.size, gap.clone()),
             None => match source::open(&found.path) {
-                Ok((file, len)) => job.file(&path, Input::positioned(Arc::new(file), len)),
-                Err(error) => unexamined(&path, found.size, Gap::new(GapReason::Unreadable, error.to_string())),
+                Ok((file, len)) => job.stored_file(name, Input::positioned(Arc::new(file), len), found.digest.clone()),
+                Err(error) => unexamined(name, found.size, Gap::new(GapReason::Unreadable, error.to_string())),
             },
         };
-        FileReport::new(path, artifact)
+        let mut report = FileReport::new(place.as_str(), artifact);
+        covered.settle(&found.path, &mut report);
+        if found.links.is_empty() {
+            return vec![report];
+        }
+        found.links.iter().map(|link| report.named(&link.file, &place)).collect()
     }
 }
 

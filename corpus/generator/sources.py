@@ -120,7 +120,10 @@ def names(corpus):
     corpus.add("java/plain.model", CLEAN, b"\xac\xed\x00\x05sr\x00\x12weka.core.MyObject\x00\x00\x00\x00\x00\x00\x00\x01\x02\x00\x00xp", "a Java object of a toolkit", "Weka keeps models this way")
     corpus.add("empty/__init__.py", CLEAN, b"", "an empty package marker", "usual")
     corpus.add("empty/model.safetensors", INCOMPLETE, b"", "an empty model", "there should be content")
-    corpus.add("lfs/model.dvc", INCOMPLETE, "outs:\n- md5: 0123\n  path: model.bin\n", "a DVC file", "the content is elsewhere")
+    corpus.add("dvc/model.bin.dvc", INCOMPLETE, "outs:\n- md5: a304afb96060aad90176268345e10355\n  size: 37891850\n  hash: md5\n  path: model.bin\n", "a DVC file", "the content is elsewhere")
+    corpus.add("dvc/dvc.lock", INCOMPLETE, "schema: '2.0'\nstages:\n  train:\n    cmd: python train.py\n    deps:\n    - path: train.py\n      hash: md5\n      md5: 1cf0\n      size: 12\n    outs:\n    - path: model.pkl\n      hash: md5\n      md5: 0f2a\n      size: 440473133\n", "the lock file of a pipeline", "what the pipeline made is elsewhere")
+    corpus.add("dvc/broken.dvc", INCOMPLETE, "outs:\n- path: [\n", "a DVC file that is no YAML", "nobody knows what it stands for")
+    corpus.add("lfs/xet.safetensors", INCOMPLETE, "# xet version 0\nfilesize = 9\nhash = '0f2a'\n", "a Xet pointer", "the content is elsewhere")
     corpus.add("lfs/model.bin.incomplete", INCOMPLETE, b"\x00\x01\x02", "an unfinished download", "the content is not whole")
 
 

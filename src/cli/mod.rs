@@ -1,6 +1,7 @@
 //! One file per subcommand. With `main.rs`, the only code that prints.
 
 mod config;
+mod generate;
 mod inspect;
 mod output;
 mod policy;
@@ -11,7 +12,7 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// Tells whether a machine-learning model file is safe to load, before
 /// anything loads it.
@@ -48,6 +49,10 @@ enum Command {
     /// Write reports from a scan's JSON.
     #[command(subcommand)]
     Report(report::Command),
+    /// Print what makes a shell complete weighin's commands and flags.
+    Completions(generate::Completions),
+    /// Write the manual pages.
+    Man(generate::Man),
 }
 
 /// Runs the command line.
@@ -58,6 +63,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Rules(command) => rules::run(&command),
         Command::Config(command) => config::run(&command),
         Command::Report(command) => report::run(&command),
+        Command::Completions(args) => generate::completions(&args, Cli::command()),
+        Command::Man(args) => generate::man(&args, Cli::command()),
     };
     match outcome {
         Ok(code) => ExitCode::from(code.code()),

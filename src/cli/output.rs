@@ -162,11 +162,14 @@ const CARD_BYTES: u64 = 256 << 10;
 /// The model cards among the files that were scanned. One that can't be read
 /// is in the report as a gap already.
 fn model_cards(report: &Report) -> BTreeMap<String, ModelCard> {
-    let readmes =
-        report.files.iter().filter(|file| Path::new(&file.path).file_name().is_some_and(|n| n == "README.md"));
+    let is_card = |file: &&FileReport| match &file.hub {
+        Some(hub) => hub.path == "README.md",
+        None => Path::new(&file.path).file_name().is_some_and(|name| name == "README.md"),
+    };
+    let readmes = report.files.iter().filter(is_card);
     readmes
         .filter_map(|file| {
-            let (readme, _) = source::open(Path::new(&file.path)).ok()?;
+            let (readme, _) = source::open(Path::new(file.place())).ok()?;
             let mut bytes = Vec::new();
             readme.take(CARD_BYTES).read_to_end(&mut bytes).ok()?;
             Some((file.path.clone(), ModelCard::from_readme(&String::from_utf8_lossy(&bytes))?))

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context as _, bail};
 use clap::Args as ClapArgs;
 use weighin::report::{ExitCode, Report, Style};
-use weighin::source::Walk;
+use weighin::source::{HfCache, HubName, Walk};
 use weighin::{Limits, Progress as _, Scanner};
 
 use crate::cli::output::{self, Format, Lines, Setting};
@@ -14,9 +15,14 @@ use crate::cli::terminal::{self, Bar, Colour};
 /// Scan files and directory trees.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
-    /// Files and directories; `-` reads one file from standard input.
-    #[arg(required = true, value_name = "PATH")]
+    /// Files and directories; `-` reads one file from standard input;
+    /// `organisation/name[@revision]` is a model in the Hugging Face cache.
+    #[arg(required_unless_present = "hf_cache", value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Scan everything in the Hugging Face cache [default directory: what
+    /// `HF_HUB_CACHE` or `HF_HOME` say, else ~/.cache/huggingface/hub].
+    #[arg(long, value_name = "DIR", num_args = 0..=1)]
+    hf_cache: Option<Option<PathBuf>>,
     /// Format of the report on standard output.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -77,8 +83,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         terminal::print(&limits_help())?;
         return Ok(ExitCode::Clean);
     }
-    let policy = args.policy.policy(&args.paths)?;
-    let triage = args.triage.triage(&policy, &args.paths)?;
+    let paths = targets(args)?;
+    let policy = args.policy.policy(&paths)?;
+    let triage = args.triage.triage(&policy, &paths)?;
     let rules = policy.rule_set()?;
     let scanner = Scanner::new(&rules)
         .with_limits(policy.limits())
@@ -89,7 +96,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .with_depth(args.depth.into());
     let to_stdout = args.format == Format::Jsonl;
     let lines = Lines::new(Bar::new(args.quiet), &rules, to_stdout, &args.output)?;
-    let report = scan(&scanner, &args.paths, lines)?.triaged(&triage);
+    let report = scan(&scanner, &paths, lines)?.triaged(&triage);
     args.triage.write(&report)?;
     let style = Style { verbose: args.verbose, ..Style::default() };
     let setting = Setting { rules: &rules, style, category: args.sarif_category.as_deref() };
@@ -98,6 +105,41 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     output::print(&report, args.format, &Setting { style, ..setting })?;
     let code = report.exit_code(policy.fail_on.value, policy.allow_incomplete.value);
     Ok(if args.exit_zero { ExitCode::Clean } else { code })
+}
+
+/// What is to be scanned: paths as they are, names of models where the cache
+/// has them, and the cache.
+fn targets(args: &Args) -> anyhow::Result<Vec<PathBuf>> {
+    let given = args.hf_cache.clone().flatten();
+    let cache = given.map(|root| HfCache { root }).or_else(|| HfCache::from_env(|name| std::env::var_os(name)));
+    let mut paths: Vec<PathBuf> = args.paths.iter().map(|path| target(path, cache.as_ref())).collect();
+    if args.hf_cache.is_some() {
+        let cache = cache.context("there is no home directory to look for the cache in; say --hf-cache DIR")?;
+        if !cache.root.is_dir() {
+            bail!(
+                "there is no Hugging Face cache at {}; say --hf-cache DIR, or set HF_HUB_CACHE",
+                weighin::report::sanitise(&cache.root.display().to_string())
+            );
+        }
+        paths.push(cache.root);
+    }
+    Ok(paths)
+}
+
+/// A path, or what a name stands for when there is no such path.
+fn target(path: &Path, cache: Option<&HfCache>) -> PathBuf {
+    let name = path.to_str().filter(|_| path.symlink_metadata().is_err() && path != Path::new("-"));
+    let (Some(Ok(name)), Some(cache)) = (name.map(str::parse::<HubName>), cache) else { return path.to_owned() };
+    cache.find(&name).unwrap_or_else(|absent| {
+        terminal::complain(&weighin::report::sanitise(&format!(
+            "weighin: {path} is no path, and in the Hugging Face cache at {root} {absent}. weighin downloads nothing; \
+             `hf download {repository}` does",
+            path = path.display(),
+            root = cache.root.display(),
+            repository = name.repository.id,
+        )));
+        path.to_owned()
+    })
 }
 
 fn scan(scanner: &Scanner<'_>, paths: &[PathBuf], lines: Lines) -> anyhow::Result<Report> {

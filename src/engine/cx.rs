@@ -86,6 +86,12 @@ impl<'j, 'e> Cx<'j, 'e> {
         self.note_gap(gap);
     }
 
+    /// Records that something which belongs to this artifact, and is not in it,
+    /// was not examined.
+    pub fn gap_in(&mut self, reason: GapReason, member: String, detail: impl Into<String>, offset: u64) {
+        self.note_gap(Gap { members: vec![member], offset: Some(offset), ..Gap::new(reason, detail) });
+    }
+
     fn note_gap(&mut self, gap: Gap) {
         if !self.artifact.gaps.contains(&gap) {
             self.artifact.gaps.push(gap);

@@ -8,6 +8,7 @@ use crate::artifact::{Artifact, Gap, GapReason};
 use crate::engine::Depth;
 use crate::engine::cx::Cx;
 use crate::engine::recognise::{self, Candidate};
+use crate::engine::stored::StoredDigest;
 use crate::engine::sweep;
 use crate::evidence::Span;
 use crate::formats::Match;
@@ -46,6 +47,8 @@ pub(crate) struct Job<'e> {
     viewed: u64,
     /// Bytes of stored members that may still be digested.
     digestible: u64,
+    /// The digest that the current file must have.
+    stored: Option<StoredDigest>,
 }
 
 /// One artifact to examine.
@@ -82,6 +85,7 @@ impl<'e> Job<'e> {
             size: 0,
             viewed: 0,
             digestible: 0,
+            stored: None,
         }
     }
 
@@ -106,6 +110,14 @@ impl<'e> Job<'e> {
     /// Whether bytes may be left unread that no structure leads to.
     pub(super) fn headers_only(&self) -> bool {
         self.reading == Depth::Header
+    }
+
+    /// Examines one file whose digest its place tells.
+    pub(crate) fn stored_file(&mut self, name: &str, input: Input, stored: Option<StoredDigest>) -> Artifact {
+        self.stored = stored;
+        let artifact = self.file(name, input);
+        self.stored = None;
+        artifact
     }
 
     /// Examines one file with limits of its own.
@@ -208,6 +220,11 @@ impl<'e> Job<'e> {
             self.sweep(&input, depth, &mut artifact);
         } else if !found && !self.digests.is_empty() {
             self.digest(&input, &mut artifact);
+        }
+        if depth == 0
+            && let Some(stored) = &self.stored
+        {
+            stored.compare(&input, &mut artifact, self.deadline);
         }
         super::promise::compare(&mut artifact);
         self.digests.compare(&mut artifact);

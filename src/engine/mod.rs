@@ -11,6 +11,7 @@ mod place;
 mod promise;
 mod recognise;
 mod signatures;
+mod stored;
 mod sweep;
 
 /// How much of each file is read.
@@ -26,3 +27,4 @@ pub enum Depth {
 
 pub use cx::Cx;
 pub(crate) use examine::Job;
+pub use stored::{DigestValue, StoredDigest};

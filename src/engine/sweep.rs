@@ -118,12 +118,18 @@ fn on_two_threads(input: &Input, deadline: Instant, mut search: impl FnMut(&Bloc
 
 /// The SHA-256 of all of `input`.
 pub(super) fn digest(input: &Input, deadline: Instant) -> Result<[u8; 32], Stop> {
-    if let Some(bytes) = input.as_slice() {
-        return Ok(Sha256::digest(bytes).into());
-    }
     let mut hasher = Sha256::new();
-    blocks(input, deadline, |block| hasher.update(block.fresh()))?;
+    feed(input, deadline, |bytes| hasher.update(bytes))?;
     Ok(hasher.finalize().into())
+}
+
+/// Hands every byte of `input` to `each`, once and in order.
+pub(super) fn feed(input: &Input, deadline: Instant, mut each: impl FnMut(&[u8])) -> Result<(), Stop> {
+    if let Some(bytes) = input.as_slice() {
+        each(bytes);
+        return Ok(());
+    }
+    blocks(input, deadline, |block| each(block.fresh()))
 }
 
 /// Part of an input, behind the end of the part before it.

@@ -26,6 +26,7 @@ pub mod bzip2;
 pub mod catboost;
 mod codec;
 pub mod coreml;
+pub mod dvc;
 pub mod empty;
 pub mod engines;
 pub mod executable;
@@ -203,6 +204,7 @@ pub const ALL: &[&dyn Format] = &[
     &media::Media,
     &other::Other,
     &lfs::Lfs,
+    &dvc::Dvc,
     &empty::Empty,
     &notebook::Notebook,
     &json::Json,

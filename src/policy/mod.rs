@@ -31,6 +31,7 @@ pub use date::Date;
 pub use digests::DigestLists;
 pub use find::{Search, Trees, find};
 pub use paths::Globs;
+pub(crate) use paths::plain;
 pub use triage::{EntryRecord, EntryState, PolicyRecord, Suppressed, SuppressedBy, Suppression, Triage, TriageRecord};
 
 /// A policy, or something that it names, is not what it should be.

@@ -49,6 +49,11 @@ impl Globs {
         let inside = path.strip_prefix(&self.base).unwrap_or(&path);
         inside.ancestors().any(|part| !part.as_os_str().is_empty() && self.set.is_match(part))
     }
+
+    /// Whether one of them fits a name that is no path of this machine.
+    pub(crate) fn fit_name(&self, name: &str) -> bool {
+        self.set.is_match(name)
+    }
 }
 
 /// A glob as policies write it.
@@ -60,7 +65,7 @@ pub(super) fn parse(glob: &str) -> Result<Glob, String> {
 }
 
 /// The absolute path without `.` and `..`, by its words alone.
-fn plain(path: &Path) -> PathBuf {
+pub(crate) fn plain(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut plain = PathBuf::new();
     for component in absolute.components() {

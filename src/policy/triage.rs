@@ -187,12 +187,18 @@ impl Triage {
     fn file(&self, file: &mut FileReport, record: &mut TriageRecord, met: &mut BTreeSet<String>) {
         let sha256 = file.sha256.clone();
         let known_good = self.trust_known_good && file.findings.iter().any(is_known_good);
+        let here: Vec<bool> = self
+            .entries
+            .iter()
+            .map(|(entry, globs)| {
+                entry.sha256.as_ref().is_none_or(|wanted| sha256.as_ref() == Some(wanted))
+                    && (entry.path.is_none() || fits_file(globs, file))
+            })
+            .collect();
         for finding in &mut file.findings {
             let mut suppressed = None;
-            for ((entry, globs), record) in self.entries.iter().zip(&mut record.entries) {
-                let fits = entry.rule == finding.rule
-                    && entry.sha256.as_ref().is_none_or(|wanted| sha256.as_ref() == Some(wanted))
-                    && (entry.path.is_none() || globs.fit(Path::new(&file.path)));
+            for (((entry, _), here), record) in self.entries.iter().zip(&here).zip(&mut record.entries) {
+                let fits = *here && entry.rule == finding.rule;
                 if fits && record.state != EntryState::Expired {
                     record.state = EntryState::Used;
                     record.findings += 1;
@@ -214,6 +220,11 @@ impl Triage {
         }
         file.judge();
     }
+}
+
+/// Whether globs fit a file's path, or its name on the Hub.
+fn fits_file(globs: &Globs, file: &FileReport) -> bool {
+    globs.fit(Path::new(file.place())) || file.hub.is_some() && globs.fit_name(&file.path)
 }
 
 fn is_digest_match(finding: &Finding) -> bool {

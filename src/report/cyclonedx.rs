@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::report::escape::uri_path;
 use crate::report::{FileReport, ModelCard, Report, sanitise};
 use crate::rules::hex;
+use crate::source::HubKind;
 
 /// Formats whose content is a model and can be nothing else; a pickle or an
 /// archive may be anything.
@@ -57,19 +58,14 @@ const SPDX: &[(&str, &str)] = &[
     ("artistic-2.0", "Artistic-2.0"),
 ];
 
-/// A folder that is a model by itself: a snapshot in a Hugging Face cache, or
-/// one with a model card.
+/// A folder that is a model by itself: a revision of a repository on the
+/// Hugging Face Hub, or a folder with a model card.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Model {
+struct Model<'a> {
+    /// What paths of its files begin with.
     folder: String,
-    hub: Option<Hub>,
-}
-
-/// A repository on the Hugging Face Hub at a commit.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Hub {
-    repository: String,
-    commit: String,
+    /// Repository and commit.
+    hub: Option<(&'a str, &'a str)>,
 }
 
 /// The bill of materials. `cards` are the model cards that were found, by the
@@ -78,10 +74,10 @@ struct Hub {
 /// # Errors
 /// Only when serialisation itself fails.
 pub fn cyclonedx(report: &Report, cards: &BTreeMap<String, ModelCard>) -> serde_json::Result<String> {
-    let mut models: BTreeMap<Model, Vec<&FileReport>> = BTreeMap::new();
+    let mut models: BTreeMap<Model<'_>, Vec<&FileReport>> = BTreeMap::new();
     let mut others: Vec<&FileReport> = Vec::new();
     for file in &report.files {
-        match model_of(&file.path, cards) {
+        match model_of(file, cards) {
             Some(model) => models.entry(model).or_default().push(file),
             None => others.push(file),
         }
@@ -106,66 +102,49 @@ pub fn cyclonedx(report: &Report, cards: &BTreeMap<String, ModelCard>) -> serde_
     serde_json::to_string_pretty(&bom).map(|text| text + "\n")
 }
 
-/// The innermost model that the file at `path` belongs to.
-fn model_of(path: &str, cards: &BTreeMap<String, ModelCard>) -> Option<Model> {
-    if let Some(model) = in_cache(path) {
-        return Some(model);
+/// The innermost model that `file` belongs to.
+fn model_of<'a>(file: &'a FileReport, cards: &BTreeMap<String, ModelCard>) -> Option<Model<'a>> {
+    if let Some(hub) = &file.hub {
+        let folder = file.path.strip_suffix(&hub.path)?.to_owned();
+        return (hub.kind == HubKind::Model).then_some(Model { folder, hub: Some((&hub.repository, &hub.revision)) });
     }
-    let mut folder = path;
-    while let Some((above, _)) = folder.rsplit_once('/') {
-        folder = above;
-        if cards.contains_key(&format!("{folder}/README.md")) {
-            return Some(Model { folder: folder.to_owned(), hub: None });
-        }
-    }
-    cards.contains_key("README.md").then(|| Model { folder: String::new(), hub: None })
+    let names = file.path.match_indices('/').map(|(slash, _)| file.path.get(..=slash).unwrap_or_default());
+    let folders = names.rev().chain([""]);
+    let mut carded = folders.filter(|folder| cards.contains_key(&format!("{folder}README.md")));
+    carded.next().map(|folder| Model { folder: folder.to_owned(), hub: None })
 }
 
-/// `…/models--ORG--NAME/snapshots/COMMIT/…`.
-fn in_cache(path: &str) -> Option<Model> {
-    let names: Vec<&str> = path.split('/').collect();
-    let at = names.windows(3).position(|window| {
-        let [repository, snapshots, commit] = window else { return false };
-        repository.starts_with("models--")
-            && *snapshots == "snapshots"
-            && commit.len() == 40
-            && commit.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-    })?;
-    let repository = names.get(at)?.strip_prefix("models--")?.replacen("--", "/", 1);
-    let hub = Hub { repository, commit: (*names.get(at + 2)?).to_owned() };
-    Some(Model { folder: names.get(..at + 3)?.join("/"), hub: Some(hub) })
-}
-
-fn model_component(model: &Model, files: &[&FileReport], cards: &BTreeMap<String, ModelCard>) -> Value {
-    let readme = if model.folder.is_empty() { "README.md".to_owned() } else { format!("{}/README.md", model.folder) };
+fn model_component(model: &Model<'_>, files: &[&FileReport], cards: &BTreeMap<String, ModelCard>) -> Value {
+    let readme = format!("{}README.md", model.folder);
+    let shown = model.folder.trim_end_matches(['/', ':']);
     let mut component = Map::new();
     let mut put = |name: &str, value: Value| component.insert(name.to_owned(), value);
     put("type", json!("machine-learning-model"));
-    put("bom-ref", json!(format!("model:{}", uri_path(&model.folder))));
+    put("bom-ref", json!(format!("model:{}", uri_path(shown))));
     put("properties", json!(verdicts(files)));
     put("components", files.iter().map(|file| file_component(file, false)).collect());
-    match &model.hub {
-        Some(hub) => {
-            let (group, name) = hub.repository.split_once('/').unwrap_or(("", &hub.repository));
+    match model.hub {
+        Some((repository, commit)) => {
+            let (group, name) = repository.split_once('/').unwrap_or(("", repository));
             if !group.is_empty() {
                 put("group", json!(sanitise(group)));
             }
             put("name", json!(sanitise(name)));
-            put("version", json!(hub.commit));
-            let repository = uri_path(&hub.repository);
-            put("purl", json!(format!("pkg:huggingface/{repository}@{}", hub.commit)));
+            put("version", json!(commit));
+            let repository = uri_path(repository);
+            put("purl", json!(format!("pkg:huggingface/{repository}@{commit}")));
             let page = format!("https://huggingface.co/{repository}");
             put(
                 "externalReferences",
                 json!([
                     { "type": "vcs", "url": page },
-                    { "type": "distribution", "url": format!("{page}/tree/{}", hub.commit) },
-                    { "type": "model-card", "url": format!("{page}/blob/{}/README.md", hub.commit) },
+                    { "type": "distribution", "url": format!("{page}/tree/{commit}") },
+                    { "type": "model-card", "url": format!("{page}/blob/{commit}/README.md") },
                 ]),
             );
         }
         None => {
-            let name = model.folder.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("model");
+            let name = shown.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("model");
             put("name", json!(sanitise(name)));
             put("externalReferences", json!([{ "type": "model-card", "url": uri_path(&readme) }]));
         }

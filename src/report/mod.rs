@@ -22,11 +22,14 @@ mod ssdf;
 mod text;
 mod verdict;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::{Artifact, Gap};
 use crate::policy::{PolicyRecord, Triage, TriageRecord};
 use crate::rules::{RuleSet, Severity, hex};
+use crate::source::HubFile;
 
 pub use cyclonedx::cyclonedx;
 pub use explain::explain;
@@ -93,7 +96,7 @@ pub struct RuleSetRecord {
 pub struct Summary {
     /// Files of any verdict.
     pub files: usize,
-    /// Bytes in them.
+    /// Bytes in them; those of a file with several names count once.
     pub bytes: u64,
     /// Files per verdict.
     pub clean: usize,
@@ -132,8 +135,15 @@ pub struct FindingCounts {
 /// What is known of one file.
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FileReport {
-    /// Path as it was found. Hostile.
+    /// Path as it was found; for a file in a Hugging Face cache, its name on
+    /// the Hub, as `organisation/name@revision:path`. Hostile.
     pub path: String,
+    /// Where its bytes are, when `path` does not say. Hostile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored_at: Option<String>,
+    /// Which file on the Hugging Face Hub it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hub: Option<HubFile>,
     /// Length in bytes.
     pub size: u64,
     /// SHA-256 in hex, when every byte was read.
@@ -176,6 +186,8 @@ impl FileReport {
             gaps: Vec::new(),
             findings: Vec::new(),
             members: Vec::new(),
+            stored_at: None,
+            hub: None,
             path,
         };
         report.fold(artifact, &[]);
@@ -197,8 +209,17 @@ impl FileReport {
         self.verdict = Verdict::of(self.worst(), !self.gaps.is_empty());
     }
 
+    /// Takes out gaps that turned out to be none.
+    pub(crate) fn drop_gaps(&mut self, is_none: impl Fn(&Gap) -> bool) {
+        self.gaps.retain(|gap| !is_none(gap));
+        self.judge();
+    }
+
     fn fold(&mut self, artifact: Artifact, chain: &[String]) {
-        self.gaps.extend(artifact.gaps.into_iter().map(|gap| Gap { members: chain.to_vec(), ..gap }));
+        self.gaps.extend(artifact.gaps.into_iter().map(|gap| {
+            let members = chain.iter().cloned().chain(gap.members).collect();
+            Gap { members, ..gap }
+        }));
         self.findings.extend(artifact.findings.into_iter().map(|mut finding| {
             finding.location.path.clone_from(&self.path);
             finding.location.members = chain.to_vec();
@@ -214,6 +235,20 @@ impl FileReport {
             });
             self.fold(member, &path);
         }
+    }
+
+    /// The same under a name that it has on the Hub; its bytes are at `place`.
+    pub fn named(&self, file: &HubFile, place: &str) -> Self {
+        let path = file.to_string();
+        let mut named = Self { stored_at: Some(place.to_owned()), hub: Some(file.clone()), ..self.clone() };
+        named.findings.iter_mut().for_each(|finding| finding.location.path.clone_from(&path));
+        named.path = path;
+        named
+    }
+
+    /// Where its bytes are.
+    pub fn place(&self) -> &str {
+        self.stored_at.as_deref().unwrap_or(&self.path)
     }
 
     /// Its findings that nobody has accepted.
@@ -273,8 +308,12 @@ impl Report {
 impl Summary {
     fn of(files: &[FileReport]) -> Self {
         let mut summary = Self { files: files.len(), ..Self::default() };
+        let mut counted = BTreeSet::new();
         for file in files {
-            summary.bytes = summary.bytes.saturating_add(file.size);
+            // A blob with several names is there once.
+            if file.stored_at.as_ref().is_none_or(|place| counted.insert(place)) {
+                summary.bytes = summary.bytes.saturating_add(file.size);
+            }
             summary.with_gaps += usize::from(!file.gaps.is_empty());
             match file.verdict {
                 Verdict::Clean => summary.clean += 1,

@@ -194,7 +194,7 @@ impl Run<'_> {
             return None;
         }
         let mut artifact = json!({
-            "location": self.location(&file.path),
+            "location": self.location(file.place()),
             "length": file.size,
             "roles": ["analysisTarget"],
             "properties": { "format": file.format, "verdict": file.verdict.name() },
@@ -209,7 +209,7 @@ impl Run<'_> {
     }
 
     fn physical(&mut self, file: &FileReport) -> Value {
-        let mut location = self.location(&file.path);
+        let mut location = self.location(file.place());
         if let (Some(index), Some(members)) = (self.artifact(file), location.as_object_mut()) {
             members.insert("index".to_owned(), json!(index));
         }

@@ -1,5 +1,10 @@
-//! Where files come from: files and directory trees, and standard input.
+//! Where files come from: files and directory trees, the local cache of the
+//! Hugging Face Hub, and standard input.
 
+mod dvc;
+mod hf_cache;
+mod hub;
+mod repository;
 mod walk;
 
 use std::fs::File;
@@ -8,6 +13,10 @@ use std::path::{Path, PathBuf};
 
 use crate::artifact::Gap;
 
+pub use crate::engine::{DigestValue, StoredDigest};
+pub(crate) use dvc::Covered;
+pub use hf_cache::{Absent, HfCache};
+pub use hub::{HubFile, HubKind, HubName, HubRepository, is_commit};
 pub use walk::walk;
 
 /// How directories are walked.
@@ -37,9 +46,33 @@ pub struct Found {
     pub size: u64,
     /// Why it will not be opened.
     pub problem: Option<Gap>,
+    /// The files on the Hugging Face Hub that it is; empty outside of a cache.
+    pub links: Vec<HubLink>,
+    /// The digest that it must have, because of where it is.
+    pub digest: Option<StoredDigest>,
+}
+
+/// A file of a repository on the Hub, and what stands for it in the cache.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct HubLink {
+    /// Its name there.
+    pub file: HubFile,
+    /// Its path in the cache, which may be a link.
+    pub link: PathBuf,
 }
 
 impl Found {
+    /// A file of no repository.
+    pub(crate) fn new(path: PathBuf, size: u64, problem: Option<Gap>) -> Self {
+        Self { path, size, problem, links: Vec::new(), digest: None }
+    }
+
+    /// How many entries of a report it becomes: one for each of its names.
+    pub fn reports(&self) -> usize {
+        self.links.len().max(1)
+    }
+
     /// The path as reports show it: bytes that are not UTF-8 as `\xNN`.
     pub fn shown(&self) -> String {
         shown(&self.path)

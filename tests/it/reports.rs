@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 use weighin::Scanner;
 use weighin::report::{self, ModelCard, Predicate, Report, SarifOptions};
+use weighin::source::{HubFile, HubKind};
 
 use crate::check::{corpus, root, rules};
 
@@ -28,7 +29,6 @@ tags: [tiny]
 /// A small tree of everything: each verdict, members, a folder with a model
 /// card, and a snapshot of a Hugging Face cache.
 fn report() -> Report {
-    let hub = format!("hub/models--acme--tiny/snapshots/{COMMIT}");
     let samples = [
         ("models/archive.tar.gz".to_owned(), "archive/evil.tar.gz"),
         ("models/cut.safetensors".to_owned(), "safetensors/truncated.safetensors"),
@@ -36,7 +36,6 @@ fn report() -> Report {
         ("models/overlap.safetensors".to_owned(), "safetensors/overlap.safetensors"),
         ("models/pointer.safetensors".to_owned(), "text/lfs-pointer/model.safetensors"),
         ("models/weights.safetensors".to_owned(), "safetensors/two-tensors.safetensors"),
-        (format!("{hub}/model.safetensors"), "safetensors/metadata.safetensors"),
         ("card/model.gguf".to_owned(), "gguf/template-class-mro.gguf"),
     ];
     let scanner = Scanner::new(rules());
@@ -47,8 +46,10 @@ fn report() -> Report {
             scanner.scan_bytes(path, &bytes)
         })
         .collect();
-    for folder in ["card", &hub] {
-        files.push(scanner.scan_bytes(&format!("{folder}/README.md"), CARD.as_bytes()));
+    files.push(scanner.scan_bytes("card/README.md", CARD.as_bytes()));
+    let weights = std::fs::read(corpus().join("safetensors/metadata.safetensors")).expect("the sample is there");
+    for (name, bytes) in [("README.md", CARD.as_bytes()), ("model.safetensors", &weights)] {
+        files.push(scanner.scan_bytes(name, bytes).named(&on_the_hub(name), &format!("hub/blobs/{name}")));
     }
     let mut report = Report::new(rules(), files);
     // What every change of a rule or a release would change.
@@ -58,8 +59,18 @@ fn report() -> Report {
     report
 }
 
+fn on_the_hub(path: &str) -> HubFile {
+    HubFile {
+        kind: HubKind::Model,
+        repository: "acme/tiny".to_owned(),
+        revision: COMMIT.to_owned(),
+        refs: vec!["main".to_owned()],
+        path: path.to_owned(),
+    }
+}
+
 fn cards(report: &Report) -> BTreeMap<String, ModelCard> {
-    let readmes = report.files.iter().filter(|file| file.path.ends_with("/README.md"));
+    let readmes = report.files.iter().filter(|file| file.path.ends_with("README.md"));
     readmes.map(|file| (file.path.clone(), ModelCard::from_readme(CARD).expect("a card"))).collect()
 }
 

@@ -12,12 +12,11 @@ use crate::check::{corpus, root, rules};
 
 fn findings_of(sample: &str) -> BTreeSet<String> {
     let path = corpus().join(sample);
-    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let name = path.file_name().expect("a file").to_string_lossy().into_owned();
+    assert!(path.is_file(), "{} is not there", path.display());
     let (bad, good) = (corpus().join("known-bad.sha256"), corpus().join("known-good.sha256"));
     let lists = DigestLists::load([bad.as_path()], [good.as_path()]).expect("the lists are well formed");
-    let report = Scanner::new(rules()).with_digests(lists).scan_bytes(&name, &bytes);
-    report.findings.into_iter().map(|finding| finding.rule).collect()
+    let report = Scanner::new(rules()).with_digests(lists).scan(&[path], &());
+    report.files.into_iter().flat_map(|file| file.findings).map(|finding| finding.rule).collect()
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Stand-ins for content that is elsewhere: Git LFS and git-annex pointers,
-//! DVC files, downloads that have not finished. What they stand for is a gap.
+//! Stand-ins for content that is elsewhere: Git LFS, git-annex and Xet
+//! pointers, downloads that have not finished. What they stand for is a gap.
 
 use crate::artifact::GapReason;
 use crate::engine::Cx;
@@ -12,7 +12,8 @@ use crate::text;
 #[derive(Debug)]
 pub struct Lfs;
 
-/// Longest pointer that Git LFS accepts (`docs/spec.md`), with room for DVC's.
+/// No pointer is as long as this; those of Git LFS stay below 1024 bytes
+/// (`docs/spec.md`).
 const LONGEST: u64 = 4096;
 
 /// Endings that browsers and downloaders give to what is not complete.
@@ -29,13 +30,8 @@ fn is_annex(first: &[u8]) -> bool {
         || first.starts_with(b"/annex/objects/")
 }
 
-fn is_dvc(head: &Head<'_>) -> bool {
-    let says = |word: &[u8]| memchr::memmem::find(head.first, word).is_some();
-    head.len <= LONGEST
-        && says(b"outs:")
-        && says(b"path:")
-        && (says(b"md5:") || says(b"etag:") || says(b"checksum:"))
-        && head.is_named(&[".dvc"])
+fn is_xet(first: &[u8]) -> bool {
+    first.starts_with(b"# xet version ")
 }
 
 impl Format for Lfs {
@@ -45,16 +41,16 @@ impl Format for Lfs {
 
     fn about(&self) -> About {
         About {
-            title: "Pointers of Git LFS, git-annex and DVC; unfinished downloads",
-            extensions: &[".dvc", ".incomplete", ".part", ".crdownload"],
+            title: "Pointers of Git LFS, git-annex and Xet; unfinished downloads",
+            extensions: &[".incomplete", ".part", ".crdownload"],
             reads: "what the pointer stands for",
             leaves_out: "the content, which is not there",
         }
     }
 
     fn recognise(&self, head: &Head<'_>) -> Match {
-        let pointer = head.len <= LONGEST && (is_pointer(head.first) || is_annex(head.first));
-        if pointer || is_dvc(head) || head.is_named(PARTIAL) { Match::Magic } else { Match::No }
+        let pointer = head.len <= LONGEST && (is_pointer(head.first) || is_annex(head.first) || is_xet(head.first));
+        if pointer || head.is_named(PARTIAL) { Match::Magic } else { Match::No }
     }
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
@@ -70,8 +66,8 @@ impl Format for Lfs {
             cx.gap_because(GapReason::NotFetched, detail, 0);
         } else if is_annex(&first) {
             cx.gap_because(GapReason::NotFetched, "a git-annex pointer stands in for the content", 0);
-        } else if memchr::memmem::find(&first, b"outs:").is_some() {
-            cx.gap_because(GapReason::NotFetched, "a DVC file stands in for the content", 0);
+        } else if is_xet(&first) {
+            cx.gap_because(GapReason::NotFetched, "a Xet pointer stands in for the content", 0);
         } else {
             cx.gap_because(GapReason::PartialDownload, "the name says that the download has not finished", input.len());
         }
