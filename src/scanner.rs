@@ -35,6 +35,7 @@ pub struct Scanner<'r> {
     excluded: Globs,
     digests: DigestLists,
     keep_evidence: bool,
+    describe: bool,
     threads: usize,
 }
 
@@ -65,6 +66,7 @@ impl<'r> Scanner<'r> {
             excluded: Globs::default(),
             digests: DigestLists::default(),
             keep_evidence: false,
+            describe: false,
             threads: 0,
         }
     }
@@ -109,6 +111,13 @@ impl<'r> Scanner<'r> {
     pub fn keeping_evidence(mut self) -> Self {
         self.keep_evidence = true;
         self
+    }
+
+    /// Keeps evidence, and what else artifacts contain.
+    #[must_use]
+    pub fn describing(mut self) -> Self {
+        self.describe = true;
+        self.keeping_evidence()
     }
 
     /// Scans files and directory trees. Never fails: what can't be read is in
@@ -191,7 +200,9 @@ impl<'r> Scanner<'r> {
     }
 
     fn job(&self) -> Job<'_> {
-        Job::new(&self.limits, self.rules, &self.digests, self.keep_evidence)
+        let mut job = Job::new(&self.limits, self.rules, &self.digests, self.keep_evidence);
+        job.describe = self.describe;
+        job
     }
 
     fn scan_found(job: &mut Job<'_>, found: &Found) -> FileReport {

@@ -30,6 +30,8 @@ pub(crate) struct Job<'e> {
     rules: &'e RuleSet,
     digests: &'e DigestLists,
     keep_evidence: bool,
+    /// Formats say what artifacts contain.
+    pub(crate) describe: bool,
     yara: YaraScanner<'e>,
     deadline: Instant,
     work: u64,
@@ -63,6 +65,7 @@ impl<'e> Job<'e> {
             rules,
             digests,
             keep_evidence,
+            describe: false,
             yara: rules.yara_scanner(),
             deadline: Instant::now(),
             work: 0,

@@ -2,6 +2,7 @@
 //! `NumpyArrayWrapper` (`joblib/numpy_pickle.py`, `read_array`).
 
 use super::machine::Machine;
+use super::record::Effect;
 use super::value::{Kind, Node, Value};
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind as Fact, Span};
@@ -19,6 +20,7 @@ pub(super) fn is_array_wrapper(class: &str) -> bool {
 /// where the next opcode stands is then unknown.
 pub(super) fn inline_array(machine: &mut Machine<'_>, state: Value, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     let at = machine.cursor.position();
+    let wrapper = machine.stack.last().copied().unwrap_or(Value::UNKNOWN);
     let field = |machine: &mut Machine<'_>, name: &str| {
         let key = machine.arena.text(name.to_owned());
         machine.item(state, key)
@@ -30,6 +32,7 @@ pub(super) fn inline_array(machine: &mut Machine<'_>, state: Value, cx: &mut Cx<
     let element = element_of(machine, dtype, 0).ok_or_else(unclear)?;
     if element.has_object {
         // joblib's `write_array` pickles such arrays into the same file.
+        machine.record(|| Effect::Array { target: wrapper, detail: format!("the pickle at {at:#x}") });
         machine.nested_stream(cx)?;
     } else {
         let dimensions = if shape.kind() == Kind::EmptyTuple { Vec::new() } else { machine.arena.items(shape, 64) };
@@ -55,6 +58,7 @@ pub(super) fn inline_array(machine: &mut Machine<'_>, state: Value, cx: &mut Cx<
             cx.data("a pickle in the place of an array", machine.input.window(from, length)?)?;
         }
         machine.cursor.skip(length)?;
+        machine.record(|| Effect::Array { target: wrapper, detail: format!("{length} bytes at {from:#x}") });
     }
     // joblib writes arrays past the pickler, between and inside its frames.
     machine.leave_frame();

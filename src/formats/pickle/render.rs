@@ -174,7 +174,7 @@ fn quoted(text: &str) -> String {
     out
 }
 
-fn quoted_bytes(shown: &[u8], length: u64) -> String {
+pub(super) fn quoted_bytes(shown: &[u8], length: u64) -> String {
     let mut out = String::from("b'");
     for byte in shown {
         match byte {
