@@ -7,6 +7,9 @@ const COLUMNS: usize = 98;
 /// Columns of one level of indentation.
 const INDENT: usize = 4;
 
+/// Columns of a group that shares its line with others, such as a shape.
+const SMALL: usize = 24;
+
 /// An expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Doc {
@@ -29,6 +32,15 @@ impl Doc {
 
     pub(super) fn group(open: impl Into<String>, items: Vec<Self>, close: &'static str) -> Self {
         Self::Group { open: open.into(), items, close }
+    }
+
+    /// Whether it may share its line: not a pair, which is found by its key.
+    fn is_small(&self) -> bool {
+        match self {
+            Self::Leaf(_) => true,
+            Self::Pair(..) => false,
+            Self::Group { .. } => self.room_after(SMALL).is_some(),
+        }
     }
 
     /// All of it on one line.
@@ -116,12 +128,12 @@ impl Doc {
     }
 }
 
-/// Writes a line per item; leaves share lines.
+/// Writes a line per item; small ones share lines.
 fn write_items(items: &[Doc], indent: usize, out: &mut String) {
     let width = COLUMNS.saturating_sub(indent);
     let mut room = 0_usize;
     for item in items {
-        let shares = matches!(item, Doc::Leaf(_));
+        let shares = item.is_small();
         // One for the comma, one for the space before.
         match item.room_after(room.saturating_sub(2)).filter(|_| shares && room > 2) {
             Some(left) => {

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use super::layout::{Doc, literal};
 use super::machine::Machine;
 use super::record::{Effect, Made, Recorded, Recorder};
-use super::render::quoted_bytes;
+use super::render::{quoted_bytes, readable};
 use super::value::{How, Kind, Node, Shape, Value};
 use crate::input::{to_u64, to_usize};
 use crate::inspect::{Statement, Stream};
@@ -20,9 +20,6 @@ const DEPTH: u32 = 12;
 
 /// Items shown of a container of plain data: enough to see what it holds.
 const PLAIN_ITEMS: usize = 16;
-
-/// Bytes shown of a constant of them.
-const BYTES: u64 = 48;
 
 /// The statements of what was recorded.
 pub(super) fn stream(machine: &Machine<'_>, recorder: Recorder) -> Stream {
@@ -226,9 +223,10 @@ impl Writer<'_, '_> {
             Effect::Extension { code, result } => {
                 Some(self.named(*result, Doc::leaf(format!("get_extension({code})"))))
             }
-            Effect::Array { target, detail } => {
+            Effect::Array { target, detail, result } => {
                 notes.push(detail.clone());
-                Some(Doc::leaf(format!("read_array({})", self.flat(*target))))
+                let doc = Doc::leaf(format!("read_array({})", self.flat(*target)));
+                Some(self.named(*result, doc))
             }
             Effect::Fault(what) => {
                 notes.push(format!("the loader raises here: {what}"));
@@ -317,8 +315,9 @@ impl Writer<'_, '_> {
             }
             _ => {}
         }
-        let imported = matches!(machine.arena.get(callee), Some(Node::Global(_)))
-            && callee.as_node().is_some_and(|node| !self.origin.contains_key(&node));
+        let bound = callee.as_node().and_then(|node| self.names.get(&node));
+        let last = machine.name_of(callee).and_then(|name| name.rsplit('.').next());
+        let imported = last.is_some() && bound.map(String::as_str) == last;
         let folded = |value: &Value| matches!(machine.arena.get(*value), Some(Node::Text(_) | Node::Blob(_)));
         if imported && !self.parts(args).iter().any(folded) {
             return None;
@@ -435,8 +434,9 @@ impl Writer<'_, '_> {
             },
             Kind::Bytes(_) | Kind::Bytearray(_) => {
                 let (offset, length) = machine.bytes_span(value).unwrap_or_default();
-                let shown = machine.input.bytes(offset, length.min(BYTES), BYTES).unwrap_or_default();
-                let text = quoted_bytes(&shown, length);
+                let most = to_u64(self.width);
+                let shown = machine.input.bytes(offset, length.min(most), most).unwrap_or_default();
+                let text = quoted_bytes(readable(&shown), length);
                 if matches!(value.kind(), Kind::Bytearray(_)) { format!("bytearray({text})") } else { text }
             }
             _ => sanitise(&machine.render(value)),

@@ -26,7 +26,7 @@ pub(super) enum Effect {
     /// A registered extension.
     Extension { code: u32, result: Made },
     /// joblib reads an array that stands in the stream.
-    Array { target: Value, detail: String },
+    Array { target: Value, detail: String, result: Made },
     /// CPython would raise here.
     Fault(String),
     /// STOP.
@@ -111,9 +111,10 @@ impl Effect {
     pub(super) fn result(&self) -> Option<Value> {
         match self {
             Self::Import { value, .. } => Some(*value),
-            Self::Call { result, .. } | Self::Persistent { result, .. } | Self::Extension { result, .. } => {
-                result.fresh.then_some(result.value)
-            }
+            Self::Call { result, .. }
+            | Self::Persistent { result, .. }
+            | Self::Extension { result, .. }
+            | Self::Array { result, .. } => result.fresh.then_some(result.value),
             _ => None,
         }
     }
