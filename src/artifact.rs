@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
+use crate::inspect::Contents;
 use crate::report::Finding;
 use crate::stop::Stop;
 
@@ -121,6 +122,9 @@ pub struct Artifact {
     /// Facts found in it, in order of discovery. Emptied after judging unless
     /// the scanner was told to keep them.
     pub evidence: Vec<Evidence>,
+    /// What it contains, when the scanner was told to say; see
+    /// [`Scanner::describing`](crate::Scanner::describing).
+    pub contents: Option<Box<Contents>>,
     /// Lengths in bytes of the tensor storages that it expects elsewhere, by
     /// key: what a PyTorch pickle asks of the archive around it.
     pub storages: BTreeMap<String, u64>,
@@ -146,6 +150,7 @@ impl Artifact {
             formats: Vec::new(),
             sha256: None,
             evidence: Vec::new(),
+            contents: None,
             storages: BTreeMap::new(),
             gaps: Vec::new(),
             findings: Vec::new(),

@@ -13,6 +13,7 @@ mod engine;
 pub mod evidence;
 pub mod formats;
 pub mod input;
+pub mod inspect;
 mod json;
 mod limits;
 mod names;

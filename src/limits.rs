@@ -127,6 +127,12 @@ limits! {
     /// Facts kept for one artifact. Repeats are counted, not kept, so honest
     /// files have a few hundred.
     evidence: 20_000, "facts";
+    /// Lines that `inspect` shows of one stream or table: what a person can
+    /// page through. The largest models have 60,000 tensors.
+    listed_lines: 10_000, "lines";
+    /// Characters of one string or table cell that `inspect` shows; a chat
+    /// template or a script may have any number.
+    listed_width: 400, "characters";
     /// Wall time for one file, in seconds: an hour reads about 3 TB. The only
     /// limit that depends on the machine.
     seconds: 3_600, "seconds";

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::artifact::{Artifact, Gap, GapReason};
-use crate::engine::{Depth, Job};
+use crate::engine::{Depth, Job, Options};
 use crate::input::{Input, to_u64, to_usize};
 use crate::limits::Limits;
 use crate::policy::{DigestLists, Globs};
@@ -34,9 +34,8 @@ pub struct Scanner<'r> {
     walk: Walk,
     excluded: Globs,
     digests: DigestLists,
-    keep_evidence: bool,
+    options: Options,
     threads: usize,
-    depth: Depth,
 }
 
 /// Stack of a scanning thread: nested members recurse, up to the depth limit.
@@ -65,9 +64,8 @@ impl<'r> Scanner<'r> {
             walk: Walk::default(),
             excluded: Globs::default(),
             digests: DigestLists::default(),
-            keep_evidence: false,
+            options: Options::default(),
             threads: 0,
-            depth: Depth::Full,
         }
     }
 
@@ -109,15 +107,22 @@ impl<'r> Scanner<'r> {
     /// The same, reading every byte or only what the structure leads to.
     #[must_use]
     pub fn with_depth(mut self, depth: Depth) -> Self {
-        self.depth = depth;
+        self.options.depth = depth;
         self
     }
 
     /// Keeps the evidence in artifacts, for those who want more than findings.
     #[must_use]
     pub fn keeping_evidence(mut self) -> Self {
-        self.keep_evidence = true;
+        self.options.keep_evidence = true;
         self
+    }
+
+    /// Keeps evidence, and what else artifacts contain.
+    #[must_use]
+    pub fn describing(mut self) -> Self {
+        self.options.describe = true;
+        self.keeping_evidence()
     }
 
     /// Scans files and directory trees. Never fails: what can't be read is in
@@ -198,10 +203,8 @@ impl<'r> Scanner<'r> {
     }
 
     fn job(&self) -> Job<'_> {
-        Job::new(&self.limits, self.rules, &self.digests)
-            .keeping_evidence(self.keep_evidence)
-            .with_threads(self.threads != 1)
-            .with_depth(self.depth)
+        let options = Options { threads: self.threads != 1, ..self.options };
+        Job::new(&self.limits, self.rules, &self.digests, options)
     }
 
     /// Takes out of `found` what the policy excludes; how much that is.

@@ -1,14 +1,16 @@
 //! `weighin inspect`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args as ClapArgs, ValueEnum};
+use weighin::formats::pickle;
 use weighin::input::Input;
 use weighin::report::{self, ExitCode};
-use weighin::{RuleSet, Scanner, source};
+use weighin::{Limits, RuleSet, Scanner, source};
 
-use crate::cli::terminal;
+use crate::cli::{policy, terminal};
 
 /// Show what a file contains, without judging it.
 #[derive(Debug, ClapArgs)]
@@ -24,6 +26,9 @@ pub(super) struct Args {
     /// Format of the output.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Set a limit, such as `listed-lines=100000`.
+    #[arg(long, value_name = "NAME=VALUE")]
+    limit: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -34,18 +39,26 @@ enum Format {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (file, len) = source::open(&args.file).with_context(|| format!("opening {}", args.file.display()))?;
-    let input = Input::positioned(std::sync::Arc::new(file), len);
+    let input = Input::positioned(Arc::new(file), len);
+    let mut limits = Limits::default();
+    for limit in &args.limit {
+        let (name, value) = policy::one_limit(limit)?;
+        limits.set(name, value)?;
+    }
+    let json = args.format == Format::Json;
     if args.opcodes {
-        let limits = weighin::Limits::default();
-        let listing = weighin::formats::pickle::disassemble(&input, &limits, args.format == Format::Json);
-        terminal::print(&listing)?;
+        terminal::print(&pickle::disassemble(&input, &limits, json))?;
         return Ok(ExitCode::Clean);
     }
     let rules = RuleSet::embedded()?;
-    let artifact = Scanner::new(&rules).keeping_evidence().examine(&args.file.to_string_lossy(), input);
-    let text = match args.format {
-        Format::Text => report::facts(&artifact, args.imports),
-        Format::Json => report::facts_json(&artifact, args.imports)?,
+    let scanner = Scanner::new(&rules).with_limits(limits.clone()).describing();
+    let artifact = scanner.examine(&args.file.to_string_lossy(), input);
+    let text = if args.imports {
+        report::inspect_imports(&artifact, json)?
+    } else if json {
+        report::inspect_json(&artifact)?
+    } else {
+        report::inspect(&artifact, &limits)
     };
     terminal::print(&text)?;
     Ok(ExitCode::Clean)

@@ -85,9 +85,7 @@ impl PolicyArgs {
         flag(self.allow_incomplete, &mut policy.allow_incomplete);
         flag(self.strict, &mut policy.strict);
         for limit in &self.limit {
-            let (name, value) = limit.split_once('=').with_context(|| format!("--limit {limit}: wanted NAME=VALUE"))?;
-            let value = value.parse().with_context(|| format!("--limit {limit}: the value is not a whole number"))?;
-            weighin::Limits::default().set(name, value).with_context(|| "--limit help - lists them")?;
+            let (name, value) = one_limit(limit)?;
             policy.limits.insert(name.replace('_', "-"), Setting::flag(value));
         }
         let flags = |paths: &[PathBuf]| paths.iter().cloned().map(Setting::flag).collect::<Vec<_>>();
@@ -161,4 +159,12 @@ fn today() -> anyhow::Result<Date> {
         Err(_) => std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs()),
     };
     Ok(Date::from_unix(seconds))
+}
+
+/// A `NAME=VALUE` that sets a limit.
+pub(super) fn one_limit(limit: &str) -> anyhow::Result<(&str, u64)> {
+    let (name, value) = limit.split_once('=').with_context(|| format!("--limit {limit}: wanted NAME=VALUE"))?;
+    let value = value.parse().with_context(|| format!("--limit {limit}: the value is not a whole number"))?;
+    weighin::Limits::default().set(name, value).with_context(|| "--limit help - lists them")?;
+    Ok((name, value))
 }

@@ -2,10 +2,13 @@
 
 use std::io::{Read, Write};
 
+use serde_json::Value;
+
 use crate::artifact::{Artifact, Gap, GapReason};
 use crate::engine::Job;
 use crate::evidence::{Evidence, Kind, Span};
 use crate::input::{Input, to_u64, to_usize};
+use crate::inspect::{Contents, Field, Stream};
 use crate::limits::Limits;
 use crate::stop::Stop;
 
@@ -112,6 +115,41 @@ impl<'j, 'e> Cx<'j, 'e> {
     /// length in bytes.
     pub fn expect_storages(&mut self, storages: impl IntoIterator<Item = (String, u64)>) {
         self.artifact.storages.extend(storages);
+    }
+
+    /// Whether somebody wants to see what the artifact contains. The three
+    /// that follow do nothing when nobody does.
+    pub fn describes(&self) -> bool {
+        self.job.options.describe
+    }
+
+    /// Says what a header field is.
+    pub fn field(&mut self, name: &'static str, value: impl FnOnce() -> Value) {
+        if let Some(contents) = self.contents() {
+            contents.header.push(Field { name, value: value() });
+        }
+    }
+
+    /// Adds a row to the table called `table`, a cell for each of `columns`.
+    pub fn row(&mut self, table: &'static str, columns: &[&'static str], row: impl FnOnce() -> Vec<Value>) {
+        let most = self.job.limits.listed_lines;
+        let Some(table) = self.contents().and_then(|contents| contents.table(table, columns)) else { return };
+        if to_u64(table.rows.len()) < most {
+            table.rows.push(row());
+        } else {
+            table.more = table.more.saturating_add(1);
+        }
+    }
+
+    /// Adds what a pickle does.
+    pub(crate) fn stream(&mut self, stream: Stream) {
+        if let Some(contents) = self.contents() {
+            contents.streams.push(stream);
+        }
+    }
+
+    fn contents(&mut self) -> Option<&mut Contents> {
+        self.job.options.describe.then(|| &mut **self.artifact.contents.get_or_insert_default())
     }
 
     /// Pays for `steps` of work at `offset`.

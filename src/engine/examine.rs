@@ -5,11 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use crate::artifact::{Artifact, Gap, GapReason};
-use crate::engine::Depth;
 use crate::engine::cx::Cx;
 use crate::engine::recognise::{self, Candidate};
 use crate::engine::stored::StoredDigest;
 use crate::engine::sweep;
+use crate::engine::{Depth, Options};
 use crate::evidence::Span;
 use crate::formats::Match;
 use crate::input::Input;
@@ -31,10 +31,7 @@ pub(crate) struct Job<'e> {
     pub(crate) limits: &'e Limits,
     rules: &'e RuleSet,
     digests: &'e DigestLists,
-    keep_evidence: bool,
-    /// Whether one file may have more than this thread.
-    threads: bool,
-    reading: Depth,
+    pub(super) options: Options,
     yara: YaraScanner<'e>,
     deadline: Instant,
     work: u64,
@@ -68,14 +65,12 @@ pub(super) struct Request<'r> {
 }
 
 impl<'e> Job<'e> {
-    pub(crate) fn new(limits: &'e Limits, rules: &'e RuleSet, digests: &'e DigestLists) -> Self {
+    pub(crate) fn new(limits: &'e Limits, rules: &'e RuleSet, digests: &'e DigestLists, options: Options) -> Self {
         Self {
             limits,
             rules,
             digests,
-            keep_evidence: false,
-            threads: true,
-            reading: Depth::Full,
+            options,
             yara: rules.yara_scanner(),
             deadline: Instant::now(),
             work: 0,
@@ -89,27 +84,9 @@ impl<'e> Job<'e> {
         }
     }
 
-    /// The same, with evidence kept in the artifacts or not.
-    pub(crate) fn keeping_evidence(mut self, keep: bool) -> Self {
-        self.keep_evidence = keep;
-        self
-    }
-
-    /// The same, on one thread or with the help of more.
-    pub(crate) fn with_threads(mut self, threads: bool) -> Self {
-        self.threads = threads;
-        self
-    }
-
-    /// The same, reading every byte or not.
-    pub(crate) fn with_depth(mut self, depth: Depth) -> Self {
-        self.reading = depth;
-        self
-    }
-
     /// Whether bytes may be left unread that no structure leads to.
     pub(super) fn headers_only(&self) -> bool {
-        self.reading == Depth::Header
+        self.options.depth == Depth::Header
     }
 
     /// Examines one file whose digest its place tells.
@@ -229,7 +206,7 @@ impl<'e> Job<'e> {
         super::promise::compare(&mut artifact);
         self.digests.compare(&mut artifact);
         self.rules.judge(&mut artifact);
-        if !self.keep_evidence {
+        if !self.options.keep_evidence {
             artifact.evidence = Vec::new();
         }
         Ok(artifact)
@@ -303,7 +280,7 @@ impl<'e> Job<'e> {
     fn sweep(&mut self, input: &Input, depth: u64, artifact: &mut Artifact) {
         let formats = artifact.formats.clone();
         let swept = catch_unwind(AssertUnwindSafe(|| {
-            sweep::sweep(input, &formats, &mut self.yara, self.limits, self.deadline, self.threads)
+            sweep::sweep(input, &formats, &mut self.yara, self.limits, self.deadline, self.options.threads)
         }));
         match swept {
             Ok(swept) => {

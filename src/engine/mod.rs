@@ -25,6 +25,19 @@ pub enum Depth {
     Header,
 }
 
+/// How files are examined.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Options {
+    /// Evidence stays in the artifacts.
+    pub keep_evidence: bool,
+    /// Formats say what artifacts contain.
+    pub describe: bool,
+    /// How much of each file is read.
+    pub depth: Depth,
+    /// A second thread may help with one file.
+    pub threads: bool,
+}
+
 pub use cx::Cx;
 pub(crate) use examine::Job;
 pub use stored::{DigestValue, StoredDigest};

@@ -6,13 +6,18 @@
 pub fn sanitise(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() || is_deceptive(c) {
+        if is_hidden(c) {
             safe.extend(c.escape_unicode());
         } else {
             safe.push(c);
         }
     }
     safe
+}
+
+/// Whether a terminal obeys `c` or does not show it.
+pub(crate) fn is_hidden(c: char) -> bool {
+    c.is_control() || is_deceptive(c)
 }
 
 /// Zero-width, bidirectional and other format characters (Unicode categories

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::machine::Machine;
+use super::record::{Effect, Made};
 use super::value::{How, Kind, Node, Shape, Value};
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind as Fact};
@@ -125,6 +126,10 @@ impl Machine<'_> {
         }
         self.mark_used(callee);
         let Target { name, before } = self.target(callee);
+        if depth > 0 {
+            let callee = name.clone().unwrap_or_else(|| self.render(callee));
+            self.record_inner(&callee, args);
+        }
         let mut all = before;
         let given = self.arena.items(args, ARGUMENTS_SEARCHED);
         all.extend_from_slice(&given);
@@ -301,6 +306,7 @@ impl Machine<'_> {
     /// BUILD: state for the object below.
     pub(super) fn build(&mut self, state: Value, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         let target = self.build_target(cx);
+        self.record(|| Effect::State { target, state });
         match self.arena.get(target).copied() {
             Some(Node::Global(_) | Node::Attribute { .. } | Node::Extension(_)) => {
                 self.write_to(target, "BUILD", state, cx);
@@ -322,6 +328,7 @@ impl Machine<'_> {
 
     /// Items for something that is not a container of the stream.
     pub(super) fn write_items(&mut self, opcode: &'static str, target: Value, items: &[Value], cx: &mut Cx<'_, '_>) {
+        self.record_items(opcode, target, items);
         match self.arena.get(target).copied() {
             Some(Node::Call { callee, .. }) => {
                 let class = self.target(callee).name.unwrap_or_else(|| "an unknown object".to_owned());
@@ -387,6 +394,8 @@ impl Machine<'_> {
             (Some("module"), Some(class)) => *class,
             _ => self.arena.add(Node::Persistent(id)),
         };
+        let fresh = matches!(self.arena.get(value), Some(Node::Persistent(_)));
+        self.record(|| Effect::Persistent { id, result: Made { value, fresh } });
         self.stack.push(value);
     }
 }

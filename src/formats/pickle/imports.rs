@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::machine::Machine;
+use super::record::Effect;
 use super::value::{Kind, Node, Shape, Value};
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind as Fact, Span};
@@ -100,7 +101,10 @@ impl Machine<'_> {
             self.anomaly("name-is-no-identifier", cx);
         }
         let cut = |text: &str| text.split('\0').next().unwrap_or_default().to_owned();
-        self.import(&cut(module), &cut(name), how)
+        let (module, name) = (cut(module), cut(name));
+        let value = self.import(&module, &name, how);
+        self.record(|| Effect::Import { value, module, name });
+        value
     }
 
     /// The canonical name of a value that was imported.

@@ -2,7 +2,8 @@
 //! `NumpyArrayWrapper` (`joblib/numpy_pickle.py`, `read_array`).
 
 use super::machine::Machine;
-use super::value::{Kind, Node, Value};
+use super::record::Effect;
+use super::value::{Kind, Node, Shape, Value};
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind as Fact, Span};
 use crate::stop::Stop;
@@ -30,7 +31,9 @@ pub(super) fn inline_array(machine: &mut Machine<'_>, state: Value, cx: &mut Cx<
     let element = element_of(machine, dtype, 0).ok_or_else(unclear)?;
     if element.has_object {
         // joblib's `write_array` pickles such arrays into the same file.
-        machine.nested_stream(cx)?;
+        let outcome = machine.nested_stream(cx);
+        replace(machine, format!("the pickle at {at:#x}"));
+        return outcome;
     } else {
         let dimensions = if shape.kind() == Kind::EmptyTuple { Vec::new() } else { machine.arena.items(shape, 64) };
         let mut length = element.size;
@@ -48,18 +51,35 @@ pub(super) fn inline_array(machine: &mut Machine<'_>, state: Value, cx: &mut Cx<
                 Evidence::new(Fact::TensorLayout, "array-beyond-end", Span::new(from, machine.cursor.remaining()))
                     .with("detail", format!("the wrapper announces {length} bytes")),
             );
-            // The next opcode may well stand where the array should be.
-            return Err(Stop::Truncated { offset: machine.input.len(), needed: length });
+            let stop = Stop::Truncated { offset: machine.input.len(), needed: length };
+            // The file may be cut, or the shape lie: then the stream goes on
+            // where the array that is there ends.
+            let Some(next) = super::search::continuation(machine.input, from, cx)? else { return Err(stop) };
+            cx.gap(&stop);
+            machine.cursor.seek(next);
+            replace(machine, format!("what there is of {length} bytes at {from:#x}"));
+            return Ok(());
         }
         if super::search::is_program(machine.input, from)? {
             cx.data("a pickle in the place of an array", machine.input.window(from, length)?)?;
         }
         machine.cursor.skip(length)?;
+        replace(machine, format!("{length} bytes at {from:#x}"));
     }
+    Ok(())
+}
+
+/// Puts an array in the place of its wrapper.
+fn replace(machine: &mut Machine<'_>, detail: String) {
     // joblib writes arrays past the pickler, between and inside its frames.
     machine.leave_frame();
-    machine.replace_top(Value::DATA);
-    Ok(())
+    let Some(wrapper) = machine.stack.last().copied() else { return };
+    // Who wants to see it wants to tell one array from another.
+    let nodes = machine.arena.len();
+    let array = if machine.recorder.is_some() { machine.arena.container(Shape::List, &[]) } else { Value::DATA };
+    let result = machine.made(array, nodes);
+    machine.record(|| Effect::Array { target: wrapper, detail, result });
+    machine.replace_top(array);
 }
 
 struct Element {

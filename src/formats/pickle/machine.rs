@@ -12,6 +12,7 @@ use super::constants::{Digits, parse_int};
 use super::imports::Names;
 use super::memo::Memo;
 use super::opcodes as op;
+use super::record::{Effect, Made, Recorder};
 use super::value::{Arena, How, Node, Shape, Value};
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind as Fact, Span};
@@ -41,8 +42,10 @@ pub(super) struct Machine<'i> {
     /// Storages that persistent ids name: key to length in bytes.
     pub(super) storages: BTreeMap<String, u64>,
     pub(super) folded_bytes: u64,
+    /// What the stream does, when somebody wants to see it.
+    pub(super) recorder: Option<Box<Recorder>>,
     pub(super) at: u64,
-    start: u64,
+    pub(super) start: u64,
     frame_end: u64,
     faults: u32,
     anomalies: BTreeMap<&'static str, u64>,
@@ -68,6 +71,7 @@ impl<'i> Machine<'i> {
             states: HashMap::new(),
             storages: BTreeMap::new(),
             folded_bytes: 0,
+            recorder: None,
             at: offset,
             start: offset,
             frame_end: 0,
@@ -82,7 +86,9 @@ impl<'i> Machine<'i> {
     /// The [`Stop`] where the stream can't be decoded further. Imports and
     /// calls until there have been recorded either way.
     pub(super) fn run(&mut self, cx: &mut Cx<'_, '_>) -> Result<Value, Stop> {
+        self.record_from(cx);
         let outcome = self.opcodes(cx);
+        self.finish_recording(&outcome, cx);
         self.flush(cx);
         let lost = [
             (self.arena.lost_nodes, "nodes"),
@@ -453,6 +459,7 @@ impl<'i> Machine<'i> {
     /// CPython would raise here. What came before has happened all the same.
     #[cold]
     pub(super) fn fault(&mut self, what: &'static str, cx: &mut Cx<'_, '_>) {
+        self.record(|| Effect::Fault(what.to_owned()));
         self.faults = self.faults.saturating_add(1);
         if self.faults <= FAULTS_SHOWN {
             cx.gap(&Stop::malformed(self.at, what));
@@ -482,12 +489,16 @@ impl<'i> Machine<'i> {
     fn extension(&mut self, code: u32, cx: &mut Cx<'_, '_>) {
         cx.push(Evidence::new(Fact::PickleExtension, code.to_string(), Span::at(self.at)));
         let value = self.arena.add(Node::Extension(code));
+        self.record(|| Effect::Extension { code, result: Made { value, fresh: true } });
         self.stack.push(value);
     }
 
     fn call_and_push(&mut self, callee: Value, args: Value, how: How, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
-        let result = self.call(callee, args, how, 0, cx)?;
-        self.stack.push(result);
+        let nodes = self.arena.len();
+        let result = self.call(callee, args, how, 0, cx);
+        let made = self.made(*result.as_ref().unwrap_or(&Value::UNKNOWN), nodes);
+        self.record(|| Effect::Call { callee, args, how, result: made });
+        self.stack.push(result?);
         Ok(())
     }
 

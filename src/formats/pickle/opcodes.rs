@@ -103,6 +103,8 @@ pub(crate) struct DryRun {
     pub calls: u32,
     /// Strings among them that could name a module or what is in one.
     pub names: u32,
+    /// Imports by GLOBAL and INST of what could be no name.
+    pub odd_names: u32,
     /// STOP was reached with something on the stack.
     pub stopped: bool,
     /// An opcode was unknown, or the stack too short for it.
@@ -164,6 +166,8 @@ pub(crate) fn dry_run_of(input: &Input, most: u32) -> DryRun {
         }
         if matches!(code, GLOBAL | INST) {
             run.names = run.names.saturating_add(2);
+            let odd = !is_dotted_name(input, code, argument, run.length);
+            run.odd_names = run.odd_names.saturating_add(u32::from(odd));
         }
     }
     run.length = run.length.min(input.len());

@@ -9,6 +9,12 @@ const LENGTH: usize = 400;
 /// Characters of one string within it.
 const TEXT: usize = 200;
 
+/// Bytes of a constant that are text.
+const TEXT_BYTES: u64 = 200;
+
+/// Bytes shown of one that is none.
+const BINARY: usize = 32;
+
 /// How deep containers and calls are shown.
 const DEPTH: u32 = 6;
 
@@ -65,8 +71,8 @@ impl Machine<'_> {
             Kind::Str(_) => out.push_str(&quoted(&self.text_of(value).unwrap_or_else(|| "…".to_owned()))),
             Kind::Bytes(_) | Kind::Bytearray(_) => {
                 let (offset, length) = self.bytes_span(value).unwrap_or_default();
-                let shown = self.input.bytes(offset, length.min(32), 32).unwrap_or_default();
-                out.push_str(&quoted_bytes(&shown, length));
+                let shown = self.input.bytes(offset, length.min(TEXT_BYTES), TEXT_BYTES).unwrap_or_default();
+                out.push_str(&quoted_bytes(readable(&shown), length));
             }
             Kind::EmptyTuple => out.push_str("()"),
             Kind::Node(_) => self.write_node(value, depth, out),
@@ -118,10 +124,8 @@ impl Machine<'_> {
             Node::Text(_) => out.push_str(&quoted(&self.text_of(value).unwrap_or_default())),
             Node::Blob(_) => {
                 let bytes = self.bytes_of(value).unwrap_or_default();
-                out.push_str(&quoted_bytes(
-                    bytes.get(..bytes.len().min(32)).unwrap_or_default(),
-                    crate::input::to_u64(bytes.len()),
-                ));
+                let shown = bytes.get(..bytes.len().min(TEXT)).unwrap_or_default();
+                out.push_str(&quoted_bytes(readable(shown), crate::input::to_u64(bytes.len())));
             }
             Node::Persistent(id) => {
                 out.push_str("persistent(");
@@ -174,12 +178,19 @@ fn quoted(text: &str) -> String {
     out
 }
 
-fn quoted_bytes(shown: &[u8], length: u64) -> String {
+/// As much of `bytes` as is worth showing: all when it is text.
+pub(super) fn readable(bytes: &[u8]) -> &[u8] {
+    let is_text = bytes.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
+    if is_text { bytes } else { bytes.get(..bytes.len().min(BINARY)).unwrap_or_default() }
+}
+
+pub(super) fn quoted_bytes(shown: &[u8], length: u64) -> String {
     let mut out = String::from("b'");
     for byte in shown {
         match byte {
             b'\'' => out.push_str("\\'"),
             b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
             b' '..=b'~' => out.push(char::from(*byte)),
             _ => out.push_str(&format!("\\x{byte:02x}")),
         }

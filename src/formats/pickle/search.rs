@@ -88,3 +88,39 @@ fn skip_padding(input: &Input, from: u64, cx: &mut Cx<'_, '_>) -> Result<u64, St
         }
     }
 }
+
+/// Bytes that a place in the middle of a stream is judged by.
+const CONTINUES: usize = 1024;
+
+/// Where a stream that was left goes on, among bytes that are none of it: the
+/// first place at or after `from` that imports and calls.
+///
+/// # Errors
+/// When the input can't be read, or its work is used up.
+pub(super) fn continuation(input: &Input, from: u64, cx: &mut Cx<'_, '_>) -> Result<Option<u64>, Stop> {
+    let mut position = from;
+    let mut block = vec![0; WINDOW_BYTES];
+    while position < input.len() {
+        let held = input.read_at(position, &mut block)?;
+        let bytes = block.get(..held).unwrap_or_default();
+        let last = position.saturating_add(to_u64(held)) >= input.len();
+        // What begins near the end is looked at again, with what follows it.
+        let whole = if last { held } else { held.saturating_sub(CONTINUES).max(1) };
+        for at in 0..whole {
+            let Some(from) = bytes.get(at..at.saturating_add(CONTINUES).min(held)) else { break };
+            if !from.first().is_some_and(|code| opcodes::argument(*code).is_some()) {
+                continue;
+            }
+            // A stack that what was passed over left behind is not there, so
+            // that a dry run ends early; what it saw until then counts.
+            let run = opcodes::dry_run(from);
+            let place = position.saturating_add(to_u64(at));
+            cx.charge(u64::from(run.opcodes), place)?;
+            if run.imports > 0 && run.calls > 0 && run.names >= 2 && run.odd_names == 0 {
+                return Ok(Some(place));
+            }
+        }
+        position = position.saturating_add(to_u64(whole));
+    }
+    Ok(None)
+}

@@ -95,6 +95,10 @@ impl Machine<'_> {
         if self.is_plain_container(target) {
             let items = self.stack.get(mark..).unwrap_or_default();
             self.arena.extend(target, items);
+            if self.recorder.is_some() {
+                let items = items.to_vec();
+                self.record_growth(opcode, target, &items);
+            }
             self.stack.truncate(mark);
         } else {
             let items = self.stack.split_off(mark.min(self.stack.len()));
@@ -106,6 +110,7 @@ impl Machine<'_> {
         let target = self.top(cx);
         if self.is_plain_container(target) {
             self.arena.extend(target, items);
+            self.record_growth(opcode, target, items);
         } else {
             self.write_items(opcode, target, items, cx);
         }

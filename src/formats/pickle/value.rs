@@ -121,7 +121,6 @@ impl Value {
         }
     }
 
-    /// Neither a constant nor opaque plain data.
     /// Whether it is certainly plain data: a constant, or a container of them.
     #[inline]
     pub(super) fn is_constant(self) -> bool {
@@ -246,6 +245,11 @@ impl Arena {
                 Value::UNKNOWN
             }
         }
+    }
+
+    /// How many nodes there are.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
     }
 
     #[inline]
