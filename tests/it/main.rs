@@ -14,5 +14,6 @@ mod reports;
 mod rules;
 mod schema;
 mod tidy;
+mod triage;
 mod walk;
 mod walkthrough;
