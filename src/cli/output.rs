@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
+use weighin::policy::Triage;
 use weighin::report::{self, FileReport, ModelCard, Predicate, Report, SarifOptions, Style};
 use weighin::{Progress, RuleSet, source};
 
@@ -80,9 +81,10 @@ pub(super) fn render(report: &Report, format: Format, setting: &Setting<'_>) -> 
 }
 
 /// Progress for the person, and JSON Lines for whoever asked for them.
-pub(super) struct Lines {
+pub(super) struct Lines<'t> {
     bar: Bar,
     ruleset: String,
+    triage: &'t Triage,
     sinks: Mutex<Sinks>,
 }
 
@@ -91,11 +93,12 @@ struct Sinks {
     failed: Option<io::Error>,
 }
 
-impl Lines {
+impl<'t> Lines<'t> {
     /// Opens the files that get JSON Lines.
     pub(super) fn new(
         bar: Bar,
         rules: &RuleSet,
+        triage: &'t Triage,
         to_stdout: bool,
         outputs: &[(Format, PathBuf)],
     ) -> anyhow::Result<Self> {
@@ -108,7 +111,7 @@ impl Lines {
             open.push(Box::new(BufWriter::new(file)));
         }
         let sinks = Mutex::new(Sinks { open, failed: None });
-        Ok(Self { bar, ruleset: rules.digest().to_owned(), sinks })
+        Ok(Self { bar, ruleset: rules.digest().to_owned(), triage, sinks })
     }
 
     /// Ends the bar and tells of the first line that could not be written.
@@ -122,7 +125,7 @@ impl Lines {
     }
 }
 
-impl Progress for Lines {
+impl Progress for Lines<'_> {
     fn found(&self, files: u64, bytes: u64) {
         self.bar.found(files, bytes);
     }
@@ -130,7 +133,7 @@ impl Progress for Lines {
     fn done(&self, file: &FileReport) {
         let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
         if !sinks.open.is_empty() && sinks.failed.is_none() {
-            let written = report::jsonl_line(file, &self.ruleset)
+            let written = report::jsonl_line(&self.triage.mark(file.clone()), &self.ruleset, self.triage.policy())
                 .map_err(io::Error::from)
                 .and_then(|line| sinks.open.iter_mut().try_for_each(|sink| sink.write_all(line.as_bytes())));
             sinks.failed = written.err();

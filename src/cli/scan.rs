@@ -95,7 +95,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .with_threads(args.threads)
         .with_depth(args.depth.into());
     let to_stdout = args.format == Format::Jsonl;
-    let lines = Lines::new(Bar::new(args.quiet), &rules, to_stdout, &args.output)?;
+    let lines = Lines::new(Bar::new(args.quiet), &rules, &triage, to_stdout, &args.output)?;
     let report = scan(&scanner, &paths, lines)?.triaged(&triage);
     args.triage.write(&report)?;
     let style = Style { verbose: args.verbose, ..Style::default() };
@@ -142,7 +142,7 @@ fn target(path: &Path, cache: Option<&HfCache>) -> PathBuf {
     })
 }
 
-fn scan(scanner: &Scanner<'_>, paths: &[PathBuf], lines: Lines) -> anyhow::Result<Report> {
+fn scan(scanner: &Scanner<'_>, paths: &[PathBuf], lines: Lines<'_>) -> anyhow::Result<Report> {
     let (stdin, files): (Vec<&PathBuf>, Vec<&PathBuf>) =
         paths.iter().partition(|path| path.as_path() == Path::new("-"));
     let files: Vec<PathBuf> = files.into_iter().cloned().collect();

@@ -51,6 +51,17 @@ pub enum SuppressedBy {
     KnownGood,
 }
 
+impl SuppressedBy {
+    /// The name that reports use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Baseline => "baseline",
+            Self::KnownGood => "known-good list",
+        }
+    }
+}
+
 /// What the triage of a report did.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TriageRecord {
@@ -103,6 +114,17 @@ pub enum EntryState {
     Expired,
 }
 
+impl EntryState {
+    /// The name that reports use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Used => "used",
+            Self::Unused => "unused",
+            Self::Expired => "expired",
+        }
+    }
+}
+
 /// The policy that a report was made under.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PolicyRecord {
@@ -142,20 +164,35 @@ impl Triage {
     }
 
     /// The policy's file.
-    pub(crate) fn policy(&self) -> Option<PolicyRecord> {
-        self.policy.clone()
+    pub fn policy(&self) -> Option<&PolicyRecord> {
+        self.policy.as_ref()
+    }
+
+    /// One file as [`Report::triaged`](crate::Report::triaged) has it in the
+    /// end, for those who write files as they are finished.
+    pub fn mark(&self, mut file: FileReport) -> FileReport {
+        if let Some(mut record) = self.nothing_yet() {
+            self.file(&mut file, &mut record, &mut BTreeSet::new());
+        }
+        file
+    }
+
+    /// The record of a triage before the first file; none when nothing can be
+    /// accepted.
+    fn nothing_yet(&self) -> Option<TriageRecord> {
+        if self.entries.is_empty() && self.baseline.is_none() && !self.trust_known_good {
+            return None;
+        }
+        Some(TriageRecord {
+            entries: self.entries.iter().map(|(entry, _)| self.record(entry)).collect(),
+            baseline: self.baseline.as_ref().map(Baseline::len),
+            ..TriageRecord::default()
+        })
     }
 
     /// Marks what is accepted in `files`; nothing when nothing could be.
     pub(crate) fn apply(&self, files: &mut [FileReport]) -> Option<TriageRecord> {
-        if self.entries.is_empty() && self.baseline.is_none() && !self.trust_known_good {
-            return None;
-        }
-        let mut record = TriageRecord {
-            entries: self.entries.iter().map(|(entry, _)| self.record(entry)).collect(),
-            baseline: self.baseline.as_ref().map(Baseline::len),
-            ..TriageRecord::default()
-        };
+        let mut record = self.nothing_yet()?;
         let mut met = BTreeSet::new();
         for file in files {
             self.file(file, &mut record, &mut met);
@@ -209,11 +246,17 @@ impl Triage {
                 let fingerprint = finding.fingerprint(sha256);
                 if baseline.has(&fingerprint) {
                     met.insert(fingerprint);
-                    suppressed.get_or_insert((SuppressedBy::Baseline, "it was there before".to_owned()));
+                    suppressed.get_or_insert((
+                        SuppressedBy::Baseline,
+                        "it was there when the baseline was written".to_owned(),
+                    ));
                 }
             }
             if known_good && !is_digest_match(finding) {
-                suppressed.get_or_insert((SuppressedBy::KnownGood, "the file is on a known-good list".to_owned()));
+                suppressed.get_or_insert((
+                    SuppressedBy::KnownGood,
+                    "the policy trusts the list, and the file is on it".to_owned(),
+                ));
             }
             record.suppressed += usize::from(suppressed.is_some());
             finding.suppressed = suppressed.map(|(by, reason)| Suppressed { by, reason });

@@ -13,8 +13,11 @@ use crate::rules::{Confidence, Rule, Severity};
 pub struct Finding {
     /// The rule's id.
     pub rule: String,
-    /// The rule's severity.
+    /// How bad it is, as the policy in force has it.
     pub severity: Severity,
+    /// The rule's own severity, where the policy has changed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule_severity: Option<Severity>,
     /// The rule's confidence.
     pub confidence: Confidence,
     /// The rule's title.
@@ -87,6 +90,7 @@ impl Finding {
         Self {
             rule: rule.id.clone(),
             severity: rule.severity,
+            rule_severity: None,
             confidence: rule.confidence,
             title: rule.title.clone(),
             message: fill(&rule.message, evidence),

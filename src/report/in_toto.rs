@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::report::{FileReport, Report};
+use crate::policy::Date;
+use crate::report::{FileReport, Finding, Report};
 use crate::rules::Severity;
 
 /// What a statement says.
@@ -55,28 +56,59 @@ fn vulns(report: &Report, time: &str) -> Value {
             "db": { "uri": format!("{}#rules", scanner_uri(report)), "version": report.ruleset.digest },
             "result": result,
         },
-        "metadata": { "scanStartedOn": time, "scanFinishedOn": time },
+        "metadata": metadata(report, time),
     })
 }
 
+/// When, and under which policy: the predicate has no place for what was
+/// found and does not count, and a reader must be able to tell.
+fn metadata(report: &Report, time: &str) -> Value {
+    let mut metadata = json!({ "scanStartedOn": time, "scanFinishedOn": time });
+    if let Some(members) = metadata.as_object_mut() {
+        members.extend(report.policy.as_ref().map(|policy| ("policy".to_owned(), json!(policy))));
+        members.extend(report.triage.as_ref().map(|triage| {
+            let suppressed: Vec<Value> = report.files.iter().flat_map(suppressed).collect();
+            let counts = json!({
+                "suppressed": triage.suppressed, "expired": triage.expired, "unused": triage.unused,
+                "result": suppressed,
+            });
+            ("triage".to_owned(), counts)
+        }));
+    }
+    metadata
+}
+
 /// What stands against a file. An empty list means that all is well, so a gap
-/// is a result too.
+/// is a result too, and what is accepted is none.
 fn results(file: &FileReport) -> Vec<Value> {
-    let entry = |id: String, score: &str, annotations: Value| json!({ "id": id, "severity": [{ "method": "weighin", "score": score }], "annotations": [annotations] });
-    let findings = file.findings.iter().map(|finding| {
-        let place = json!({
-            "path": file.path, "sha256": file.sha256, "members": finding.location.members,
-            "offset": finding.location.offset, "message": finding.message,
-        });
-        entry(finding.rule.clone(), finding.severity.name(), place)
-    });
     let gaps = file.gaps.iter().map(|gap| {
         let place = json!({
             "path": file.path, "sha256": file.sha256, "members": gap.members, "message": gap.detail,
         });
-        entry(format!("not-examined-{}", gap.reason.name()), "incomplete", place)
+        entry(&format!("not-examined-{}", gap.reason.name()), "incomplete", &place)
     });
-    findings.chain(gaps).collect()
+    file.counted().map(|finding| result(file, finding)).chain(gaps).collect()
+}
+
+/// What was found in a file and is accepted.
+fn suppressed(file: &FileReport) -> Vec<Value> {
+    file.findings.iter().filter(|finding| finding.suppressed.is_some()).map(|finding| result(file, finding)).collect()
+}
+
+fn result(file: &FileReport, finding: &Finding) -> Value {
+    let mut place = json!({
+        "path": file.path, "sha256": file.sha256, "members": finding.location.members,
+        "offset": finding.location.offset, "message": finding.message,
+    });
+    if let Some(members) = place.as_object_mut() {
+        members.extend(finding.rule_severity.map(|own| ("ruleSeverity".to_owned(), json!(own.name()))));
+        members.extend(finding.suppressed.as_ref().map(|suppressed| ("suppressed".to_owned(), json!(suppressed))));
+    }
+    entry(&finding.rule, finding.severity.name(), &place)
+}
+
+fn entry(id: &str, score: &str, annotations: &Value) -> Value {
+    json!({ "id": id, "severity": [{ "method": "weighin", "score": score }], "annotations": [annotations] })
 }
 
 /// Properties are promises about every subject, so each is made only when it
@@ -101,46 +133,22 @@ fn svr(report: &Report, time: &str) -> Value {
         if worst.is_none_or(|worst| worst == Severity::Low) {
             properties.push("WEIGHIN_CLEAN");
         }
+        if report.triage.as_ref().is_none_or(|triage| triage.suppressed == 0) {
+            properties.push("WEIGHIN_NOTHING_SUPPRESSED");
+        }
     }
+    let mut policies = vec![json!({ "name": "weighin-rules", "digest": { "sha256": report.ruleset.digest } })];
+    let file = report.policy.as_ref();
+    policies.extend(file.map(|policy| json!({ "name": policy.file, "digest": { "sha256": policy.sha256 } })));
     json!({
-        "verifier": {
-            "id": scanner_uri(report),
-            "policies": [{ "name": "weighin-rules", "digest": { "sha256": report.ruleset.digest } }],
-        },
+        "verifier": { "id": scanner_uri(report), "policies": policies },
         "timeCreated": time,
         "properties": properties,
     })
 }
 
-/// RFC 3339 in UTC. The calendar runs from March, so that the leap day is a
-/// year's last.
+/// RFC 3339 in UTC.
 fn timestamp(seconds: u64) -> String {
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    let shifted = days.saturating_add(719_468);
-    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::timestamp;
-
-    #[test]
-    fn seconds_become_dates() {
-        for (seconds, date) in [
-            (0, "1970-01-01T00:00:00Z"),
-            (951_782_399, "2000-02-28T23:59:59Z"),
-            (951_782_400, "2000-02-29T00:00:00Z"),
-            (1_709_210_096, "2024-02-29T12:34:56Z"),
-            (4_107_542_400, "2100-03-01T00:00:00Z"),
-        ] {
-            assert_eq!(timestamp(seconds), date);
-        }
-    }
+    let second = seconds % 86_400;
+    format!("{}T{:02}:{:02}:{:02}Z", Date::from_unix(seconds), second / 3600, second / 60 % 60, second % 60)
 }

@@ -8,7 +8,7 @@ use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
 use crate::report::escape::cut;
-use crate::report::{FileReport, Finding, Report, Verdict, sanitise};
+use crate::report::{FileReport, Finding, Report, Verdict, accepted, sanitise};
 use crate::rules::Severity;
 
 /// Longest `message` attribute: CI systems show it on one line.
@@ -30,7 +30,7 @@ pub fn junit(report: &Report) -> io::Result<String> {
         let suite = writer.create_element("testsuite").with_attributes(counts).with_attribute(("skipped", "0"));
         suite.write_inner_content(|writer| {
             writer.create_element("properties").write_inner_content(|writer| {
-                for (name, value) in [("version", &report.tool.version), ("ruleset", &report.ruleset.digest)] {
+                for (name, value) in properties(report) {
                     let property = writer.create_element("property");
                     property.with_attributes([("name", name), ("value", value.as_str())]).write_empty()?;
                 }
@@ -45,6 +45,18 @@ pub fn junit(report: &Report) -> io::Result<String> {
     Ok(text)
 }
 
+fn properties(report: &Report) -> Vec<(&'static str, String)> {
+    let mut properties = vec![("version", report.tool.version.clone()), ("ruleset", report.ruleset.digest.clone())];
+    properties.extend(report.policy.as_ref().map(|policy| ("policy", policy.sha256.clone())));
+    if let Some(triage) = &report.triage {
+        properties.push(("suppressed", triage.suppressed.to_string()));
+        properties.push(("expired", triage.expired.to_string()));
+        properties.push(("unused", triage.unused.to_string()));
+        properties.extend(accepted::idle(triage).map(|(_, line)| ("suppression", line)));
+    }
+    properties
+}
+
 fn test_case(writer: &mut Writer<Vec<u8>>, file: &FileReport) -> io::Result<()> {
     let path = sanitise(&file.path);
     let class = format!("weighin.{}", file.format.as_deref().unwrap_or("unrecognised"));
@@ -54,7 +66,7 @@ fn test_case(writer: &mut Writer<Vec<u8>>, file: &FileReport) -> io::Result<()> 
         ("file", path.as_str()),
     ]);
     let notes = lines(file);
-    match (file.verdict, file.findings.first()) {
+    match (file.verdict, file.counted().next()) {
         (Verdict::Malicious | Verdict::Suspicious, Some(worst)) => {
             let message = cut(&sanitise(&format!("{}: {}", worst.severity.name(), worst.message)), MESSAGE);
             case.write_inner_content(|writer| outcome(writer, "failure", &worst.rule, &message, &notes))?;
@@ -96,7 +108,7 @@ fn lines(file: &FileReport) -> String {
     let mut out = String::new();
     for finding in &file.findings {
         let _ = writeln!(out, "{}", line(finding));
-        if finding.severity > Severity::Low {
+        if finding.severity > Severity::Low && finding.suppressed.is_none() {
             let _ = writeln!(out, "  {}", sanitise(&finding.remediation));
         }
     }
@@ -120,5 +132,5 @@ fn line(finding: &Finding) -> String {
         finding.title,
         finding.message,
         finding.location
-    ))
+    )) + &accepted::notes(finding)
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::report::escape::{cut, markdown as escape};
 use crate::report::text::{plural, size};
-use crate::report::{FileReport, Finding, Report, Verdict};
+use crate::report::{FileReport, Finding, Report, Verdict, accepted};
 use crate::rules::Severity;
 
 /// Rows per table before the rest is only counted; a job summary holds 1 MiB.
@@ -21,6 +21,7 @@ pub fn markdown(report: &Report) -> String {
     counts(&mut out, report);
     findings(&mut out, report);
     gaps(&mut out, report);
+    triage(&mut out, report);
     let digest: String = report.ruleset.digest.chars().take(12).collect();
     let _ = writeln!(
         out,
@@ -74,7 +75,7 @@ fn findings(out: &mut String, report: &Report) {
     let mut shown: Vec<(&FileReport, &Finding)> = report
         .files
         .iter()
-        .flat_map(|file| file.findings.iter().map(move |finding| (file, finding)))
+        .flat_map(|file| file.counted().map(move |finding| (file, finding)))
         .filter(|(_, finding)| finding.severity > Severity::Low)
         .collect();
     if shown.is_empty() {
@@ -86,11 +87,12 @@ fn findings(out: &mut String, report: &Report) {
         let times = if finding.occurrences > 1 { format!(" ({} times)", finding.occurrences) } else { String::new() };
         let _ = writeln!(
             out,
-            "| {} | {} | <code>{}</code> | {}{times} |",
+            "| {} | {} | <code>{}</code> | {}{times}{} |",
             finding.severity.name(),
             escape(&finding.rule),
             escape(&cut(&finding.location.to_string(), CELL)),
             escape(&cut(&finding.message, CELL)),
+            escape(&accepted::notes(finding)),
         );
     }
     rest(out, shown.len(), "findings");
@@ -117,6 +119,38 @@ fn gaps(out: &mut String, report: &Report) {
         let _ = writeln!(out, "| <code>{place}</code> | {} | {detail} |", gap.reason.name());
     }
     rest(out, shown.len(), "gaps");
+}
+
+/// What does not count, and entries that can go.
+fn triage(out: &mut String, report: &Report) {
+    let said: Vec<String> =
+        report.triage.as_ref().map(accepted::counts).into_iter().chain(accepted::changes(report)).collect();
+    if said.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "### Triage\n\n{}\n", escape(&said.join("; ")));
+    let suppressed = accepted::suppressed(report);
+    if !suppressed.is_empty() {
+        let _ = writeln!(out, "| severity | rule | where | why it does not count |\n| --- | --- | --- | --- |");
+        for finding in suppressed.iter().take(ROWS) {
+            let _ = writeln!(
+                out,
+                "| {} | {} | <code>{}</code> | {} |",
+                finding.severity.name(),
+                escape(&finding.rule),
+                escape(&cut(&finding.location.to_string(), CELL)),
+                escape(&cut(&accepted::reason(finding).unwrap_or_default(), CELL)),
+            );
+        }
+        rest(out, suppressed.len(), "suppressed findings");
+    }
+    let idle: Vec<String> = report.triage.iter().flat_map(accepted::idle).map(|(_, line)| line).collect();
+    for line in idle.iter().take(ROWS) {
+        let _ = writeln!(out, "- {}", escape(&cut(line, CELL)));
+    }
+    if !idle.is_empty() {
+        rest(out, idle.len(), "entries");
+    }
 }
 
 fn rest(out: &mut String, all: usize, what: &str) {

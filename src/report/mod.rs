@@ -3,6 +3,7 @@
 //! Renderers are pure functions from [`Report`]; none of them looks at a file
 //! or at a clock.
 
+mod accepted;
 mod cyclonedx;
 mod escape;
 mod explain;
@@ -290,7 +291,7 @@ impl Report {
     /// The same with what `triage` accepts marked, which then does not count.
     #[must_use]
     pub fn triaged(mut self, triage: &Triage) -> Self {
-        self.policy = triage.policy();
+        self.policy = triage.policy().cloned();
         self.triage = triage.apply(&mut self.files);
         self.recount();
         self

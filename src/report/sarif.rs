@@ -4,12 +4,11 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::artifact::{Gap, GapReason};
 use crate::report::escape::{cut, uri_path};
-use crate::report::{FileReport, Finding, Report, explain, sanitise};
-use crate::rules::{Confidence, Rule, RuleSet, Severity, hex};
+use crate::report::{FileReport, Finding, Report, accepted, explain, sanitise};
+use crate::rules::{Confidence, Rule, RuleSet, Severity};
 
 /// Results that GitHub shows of a run; it takes more, and hides them.
 const RESULTS: usize = 5000;
@@ -53,11 +52,11 @@ pub fn sarif(report: &Report, rules: &RuleSet, options: &SarifOptions<'_>) -> se
         declared.iter().enumerate().map(|(index, rule)| (rule.id.as_str(), index)).collect();
     let mut worst_first: Vec<(&FileReport, &Finding)> =
         report.files.iter().flat_map(|file| file.findings.iter().map(move |finding| (file, finding))).collect();
-    worst_first.sort_by_key(|(_, finding)| std::cmp::Reverse(finding.severity));
+    worst_first.sort_by_key(|(_, finding)| (finding.suppressed.is_some(), std::cmp::Reverse(finding.severity)));
     let found = worst_first.len();
     worst_first.truncate(RESULTS);
 
-    let mut run = Run { options, artifacts: Vec::new(), index: BTreeMap::new() };
+    let mut run = Run { options, triaged: report.triage.is_some(), artifacts: Vec::new(), index: BTreeMap::new() };
     let results: Vec<Value> =
         worst_first.iter().map(|(file, finding)| run.result(file, finding, &rule_index)).collect();
     let gaps: Vec<(&FileReport, &Gap)> =
@@ -68,7 +67,7 @@ pub fn sarif(report: &Report, rules: &RuleSet, options: &SarifOptions<'_>) -> se
         run.artifact(file);
     }
     let left_out = [
-        (found.saturating_sub(RESULTS), "results, the least severe"),
+        (found.saturating_sub(RESULTS), "results, the suppressed and the least severe"),
         (gaps.len().saturating_sub(NOTIFICATIONS), "notifications of files that were not fully examined"),
         (report.files.len().saturating_sub(run.artifacts.len()), "artifacts"),
         (rules.rules().len().saturating_sub(declared.len()), "rules that did not fire"),
@@ -87,9 +86,14 @@ pub fn sarif(report: &Report, rules: &RuleSet, options: &SarifOptions<'_>) -> se
             "properties": { "ruleset": report.ruleset.digest },
         }},
         "columnKind": "unicodeCodePoints",
-        "invocations": [{ "executionSuccessful": whole, "toolExecutionNotifications": notifications }],
+        "invocations": [{
+            "executionSuccessful": whole,
+            "toolExecutionNotifications": notifications,
+            "toolConfigurationNotifications": idle(report),
+        }],
         "artifacts": run.artifacts,
         "results": results,
+        "properties": properties(report),
     });
     if let (Some(category), Some(members)) = (options.category, log.as_object_mut()) {
         members.insert("automationDetails".to_owned(), json!({ "id": format!("{category}/") }));
@@ -100,6 +104,30 @@ pub fn sarif(report: &Report, rules: &RuleSet, options: &SarifOptions<'_>) -> se
         "runs": [log],
     });
     serde_json::to_string_pretty(&log).map(|text| text + "\n")
+}
+
+/// Entries of the policy that can go.
+fn idle(report: &Report) -> Vec<Value> {
+    let entries = report.triage.iter().flat_map(accepted::idle).take(NOTIFICATIONS);
+    let notification = |(entry, line): (&crate::policy::EntryRecord, String)| {
+        json!({
+            "descriptor": { "id": format!("suppression-{}", entry.state.name()) },
+            "level": "note",
+            "message": { "text": plain(&line) },
+        })
+    };
+    entries.map(notification).collect()
+}
+
+/// What was in force, and what it did in numbers.
+fn properties(report: &Report) -> Value {
+    let triage = report.triage.as_ref().map(|triage| {
+        json!({
+            "suppressed": triage.suppressed, "expired": triage.expired, "unused": triage.unused,
+            "baseline": triage.baseline,
+        })
+    });
+    json!({ "policy": report.policy, "triage": triage })
 }
 
 /// All rules, or those that fired when there are more than GitHub takes.
@@ -171,6 +199,8 @@ fn precision(confidence: Confidence) -> &'static str {
 /// The artifacts of a run as they are met.
 struct Run<'a> {
     options: &'a SarifOptions<'a>,
+    /// Whether results say if they are suppressed: all do, or none.
+    triaged: bool,
     artifacts: Vec<Value>,
     index: BTreeMap<String, usize>,
 }
@@ -235,7 +265,7 @@ impl Run<'_> {
             members.insert("logicalLocations".to_owned(), json!(logical));
         }
         let text = format!("{} ({}). {}", finding.message, finding.location, finding.remediation);
-        json!({
+        let mut result = json!({
             "ruleId": finding.rule,
             "ruleIndex": rules.get(finding.rule.as_str()).and_then(|index| i64::try_from(*index).ok()).unwrap_or(-1),
             "level": level(finding.severity),
@@ -243,8 +273,17 @@ impl Run<'_> {
             "locations": [location],
             "occurrenceCount": finding.occurrences.max(1),
             "partialFingerprints": { "primaryLocationLineHash": fingerprint(file, finding) },
-            "properties": { "evidence": finding.evidence.kind, "confidence": finding.confidence.name() },
-        })
+            "properties": {
+                "evidence": finding.evidence.kind,
+                "severity": finding.severity.name(),
+                "ruleSeverity": finding.rule_severity.unwrap_or(finding.severity).name(),
+                "confidence": finding.confidence.name(),
+            },
+        });
+        if let (true, Some(members)) = (self.triaged, result.as_object_mut()) {
+            members.insert("suppressions".to_owned(), suppressions(finding));
+        }
+        result
     }
 
     fn notification(&mut self, file: &FileReport, gap: &Gap) -> Value {
@@ -260,26 +299,24 @@ impl Run<'_> {
     }
 }
 
+fn suppressions(finding: &Finding) -> Value {
+    let suppression = finding.suppressed.iter().map(|suppressed| {
+        json!({
+            "kind": "external", "status": "accepted", "justification": sanitise(&suppressed.reason),
+            "properties": { "by": suppressed.by },
+        })
+    });
+    suppression.collect()
+}
+
 /// A plain text message: viewers make links of `[text](target)`.
 fn plain(text: &str) -> String {
     sanitise(text).replace("](", "] (")
 }
 
-/// The same wherever the file lies, another when its content is another.
+/// The same wherever the file lies, another when its content is another. A
+/// file that could not be read whole is known by its path.
 fn fingerprint(file: &FileReport, finding: &Finding) -> String {
-    let mut hasher = Sha256::new();
-    // A file that could not be read whole is known by its path.
-    let content = file.sha256.as_deref().unwrap_or(&file.path);
-    let members = finding.location.members.iter().map(String::as_str);
-    let attributes = finding.evidence.attributes.iter().flat_map(|(name, value)| [name.as_str(), value]);
-    let parts = std::iter::once(content)
-        .chain(members)
-        .chain([finding.rule.as_str(), &finding.evidence.kind, &finding.evidence.value])
-        .chain(attributes);
-    for part in parts {
-        hasher.update(part);
-        hasher.update([0]);
-    }
-    let digest: String = hex(&hasher.finalize()).chars().take(32).collect();
+    let digest: String = finding.fingerprint(file.sha256.as_deref().unwrap_or(&file.path)).chars().take(32).collect();
     digest + ":1"
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::policy::EntryState;
-use crate::report::{FileReport, Finding, Report, Verdict, sanitise};
+use crate::report::{FileReport, Finding, Report, Verdict, accepted, sanitise};
 use crate::rules::Severity;
 
 /// How the text is to look.
@@ -106,8 +106,8 @@ fn finding_block(out: &mut String, finding: &Finding, style: Style) {
     };
     let head = format!("{:<9}", finding.severity.name());
     let _ = writeln!(out, "  {} {} {}", paint(&head, colour, style), finding.rule, sanitise(&finding.title));
-    if let Some(suppressed) = &finding.suppressed {
-        wrapped(out, "            ", &format!("suppressed: {}", sanitise(&suppressed.reason)), style);
+    for note in accepted::reason(finding).into_iter().chain(accepted::changed(finding)) {
+        wrapped(out, "            ", &note, style);
     }
     wrapped(out, "            ", &sanitise(&finding.message), style);
     let times =
@@ -124,7 +124,7 @@ fn summary(out: &mut String, report: &Report, style: Style) {
     let summary = &report.summary;
     if summary.files == 0 {
         out.push_str("Nothing was scanned.\n");
-        triage(out, report);
+        triage(out, report, style);
         return;
     }
     let part = |count: usize, verdict: Verdict| {
@@ -157,30 +157,25 @@ fn summary(out: &mut String, report: &Report, style: Style) {
         let list: Vec<String> = reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
         let _ = writeln!(out, "not fully examined: {} ({})", plural(summary.with_gaps, "file"), list.join(", "));
     }
-    triage(out, report);
+    triage(out, report, style);
 }
 
 /// What the policy did: what it leaves out, what it suppresses, and entries
 /// that can go.
-fn triage(out: &mut String, report: &Report) {
+fn triage(out: &mut String, report: &Report, style: Style) {
     if let Some(policy) = &report.policy {
         let left_out = match report.summary.excluded {
             0 => String::new(),
             some => format!(", which leaves out {}", plural(some, "file")),
         };
-        let _ = writeln!(out, "policy: {}{left_out}", sanitise(&policy.file));
+        let changed = accepted::changes(report).map_or(String::new(), |some| format!("; {some}"));
+        let _ = writeln!(out, "policy: {}{left_out}{changed}", sanitise(&policy.file));
     }
     let Some(triage) = &report.triage else { return };
-    let _ = writeln!(
-        out,
-        "triage: {} suppressed; {} expired, {} unused",
-        plural(triage.suppressed, "finding"),
-        plural(triage.expired, "entry"),
-        triage.unused,
-    );
-    for entry in triage.entries.iter().filter(|entry| entry.state == EntryState::Expired) {
-        let day = entry.expires.as_deref().unwrap_or_default();
-        let _ = writeln!(out, "  expired on {day}: line {}, {}", entry.line, sanitise(&entry.rule));
+    let _ = writeln!(out, "triage: {}", accepted::counts(triage));
+    // An entry may well be for files that were not scanned today.
+    for (_, line) in accepted::idle(triage).filter(|(entry, _)| style.verbose || entry.state == EntryState::Expired) {
+        let _ = writeln!(out, "  {line}");
     }
 }
 

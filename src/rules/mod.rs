@@ -66,6 +66,8 @@ pub struct RuleSet {
 #[derive(Debug)]
 struct Loaded {
     rule: Rule,
+    /// Its own severity, where the policy has changed it.
+    declared_severity: Option<Severity>,
     matcher: Option<Matcher>,
 }
 
@@ -143,6 +145,8 @@ impl RuleSet {
             let Some(loaded) = self.rules.iter_mut().find(|loaded| loaded.rule.id == *id) else {
                 return Err(policy.wrong(severity.origin, format!("there is no rule {id}")));
             };
+            let declared = *loaded.declared_severity.get_or_insert(loaded.rule.severity);
+            loaded.declared_severity = (declared != severity.value).then_some(declared);
             loaded.rule.severity = severity.value;
             hasher.update(format!("{id} {}\n", severity.value.name()));
         }
@@ -229,7 +233,7 @@ impl RuleSet {
                 self.by_kind.entry(*kind).or_default().push(index);
             }
         }
-        self.rules.push(Loaded { rule, matcher });
+        self.rules.push(Loaded { rule, declared_severity: None, matcher });
         Ok(())
     }
 
@@ -317,10 +321,10 @@ impl RuleSet {
         // The same fact at another place is one finding that counts.
         let distinct = evidence.attribute("call").or_else(|| evidence.attribute("name")).unwrap_or(&evidence.value);
         let key = (index, format!("{}\u{0}{distinct}", evidence.value));
-        findings
-            .entry(key)
-            .and_modify(|finding| finding.occurrences += 1)
-            .or_insert_with(|| Finding::new(&loaded.rule, evidence));
+        findings.entry(key).and_modify(|finding| finding.occurrences += 1).or_insert_with(|| Finding {
+            rule_severity: loaded.declared_severity,
+            ..Finding::new(&loaded.rule, evidence)
+        });
     }
 }
 

@@ -17,5 +17,6 @@ mod reports;
 mod rules;
 mod schema;
 mod tidy;
+mod triage;
 mod walk;
 mod walkthrough;

@@ -14,15 +14,15 @@ const FOREIGN: &[u8] = b"\x80\x02cmy_company.models\nThing\n)\x81}b.";
 /// One that calls a function nobody reviewed.
 const CALLS: &[u8] = b"\x80\x02cmy_company.models\nbuild\n)R.";
 /// One that runs a command.
-const EVIL: &[u8] = b"cos\nsystem\n(S'echo weighin'\ntR.";
+pub const EVIL: &[u8] = b"cos\nsystem\n(S'echo weighin'\ntR.";
 /// The day 2026-06-15.
 const NOW: &str = "1781481600";
 
 /// A project: a policy beside a folder of models.
-struct Project(TempDir);
+pub struct Project(TempDir);
 
 impl Project {
-    fn new(policy: &str) -> Self {
+    pub fn new(policy: &str) -> Self {
         let project = Self(tempfile::tempdir().expect("a directory"));
         project.write("weighin.toml", policy.as_bytes());
         project.write("models/foreign.pkl", FOREIGN);
@@ -30,17 +30,17 @@ impl Project {
         project
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) {
+    pub fn write(&self, name: &str, bytes: &[u8]) {
         let file = self.path().join(name);
         std::fs::create_dir_all(file.parent().expect("a folder")).expect("made");
         std::fs::write(file, bytes).expect("written");
     }
 
-    fn run(&self, args: &[&str]) -> (i32, String, String) {
+    pub fn run(&self, args: &[&str]) -> (i32, String, String) {
         self.run_in("", args)
     }
 
@@ -230,13 +230,18 @@ fn suppressed_findings_stay_and_do_not_count() {
     assert_eq!(triage["entries"][0]["state"], "used");
     let (_, text, _) = project.run(&["scan", "models"]);
     assert!(text.contains("1 finding suppressed; 0 entries expired, 1 unused"), "{text}");
-    assert!(project.run(&["scan", "-v", "models"]).1.contains("suppressed: ticket 12"));
+    assert!(project.run(&["scan", "-v", "models"]).1.contains("suppressed by policy: ticket 12"));
 
     // The day after, it counts again.
     let project = Project::new(&format!("{entry}expires = \"2026-06-14\"\n"));
     let (code, report) = project.scan(&[]);
     assert_eq!((code, &report["triage"]["expired"]), (1, &Value::from(1)));
-    assert!(project.run(&["scan", "models"]).1.contains("expired on 2026-06-14: line 2, PKL013"));
+    assert!(
+        project
+            .run(&["scan", "models"])
+            .1
+            .contains("expired on 2026-06-14: line 2, PKL013 in models/*.pkl (ticket 12)")
+    );
     assert!(finding(file(&report, "calls.pkl"), "PKL013").get("suppressed").is_none());
 
     // Bound to a digest, a changed file is not covered; gaps never are.

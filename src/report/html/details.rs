@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use crate::report::escape::{cut, markup};
 use crate::report::html::{Numbered, rest};
 use crate::report::text::{plural, size};
-use crate::report::{FileReport, Finding, sanitise};
+use crate::report::{FileReport, Finding, accepted, sanitise};
 use crate::rules::{Rule, RuleSet};
 
 /// Files with details, findings of one rule in a file, and gaps in a file,
@@ -83,11 +83,14 @@ fn one(out: &mut String, number: usize, file: &FileReport, open: bool, rules: &R
     out.push_str("</div>\n</details>\n");
 }
 
-/// Findings of the same rule together, in the order of the worst of each.
+/// Findings of the same rule together, in the order of the worst of each, and
+/// those that don't count behind the others.
 fn by_rule(findings: &[Finding]) -> Vec<Vec<&Finding>> {
     let mut groups: Vec<Vec<&Finding>> = Vec::new();
-    for finding in findings {
-        match groups.iter_mut().find(|group| group.first().is_some_and(|first| first.rule == finding.rule)) {
+    let (count, do_not) = findings.iter().partition::<Vec<_>, _>(|finding| finding.suppressed.is_none());
+    for finding in count.into_iter().chain(do_not) {
+        let alike = |first: &&Finding| first.rule == finding.rule && first.suppressed == finding.suppressed;
+        match groups.iter_mut().find(|group| group.first().is_some_and(alike)) {
             Some(group) => group.push(finding),
             None => groups.push(vec![finding]),
         }
@@ -100,11 +103,15 @@ fn finding(out: &mut String, group: &[&Finding], rules: &RuleSet) {
     let severity = first.severity.name();
     let _ = writeln!(
         out,
-        "<article class=\"finding\"><h3><span class=\"severity {severity}\">{severity}</span> {} <code>{}</code></h3>\n\
-         <ul class=\"occurrences\">",
+        "<article class=\"finding{}\"><h3><span class=\"severity {severity}\">{severity}</span> {} <code>{}</code></h3>",
+        if first.suppressed.is_some() { " suppressed" } else { "" },
         markup(&first.title),
         markup(&first.rule),
     );
+    for note in accepted::reason(first).into_iter().chain(accepted::changed(first)) {
+        let _ = writeln!(out, "<p class=\"note\"><b>{}</b></p>", markup(&note));
+    }
+    out.push_str("<ul class=\"occurrences\">\n");
     for finding in group.iter().take(OCCURRENCES) {
         occurrence(out, finding);
     }

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::report::escape::markup;
 use crate::report::markdown::headline;
 use crate::report::text::{plural, size};
-use crate::report::{FileReport, Report, Verdict};
+use crate::report::{FileReport, Report, Verdict, accepted};
 use crate::rules::{RuleSet, Severity};
 
 const PAGE: &str = include_str!("page.html");
@@ -24,6 +24,9 @@ const SCRIPT: &str = include_str!("script.js");
 /// Rows of the table of files: beyond, a browser is no longer quick, and the
 /// JSON report is the better tool.
 const ROWS: usize = 5000;
+
+/// Entries of the policy that do nothing, before the rest is only counted.
+const ENTRIES: usize = 200;
 
 /// The report as an HTML page; `rules` explain why findings matter.
 pub fn html(report: &Report, rules: &RuleSet) -> String {
@@ -43,6 +46,7 @@ pub fn html(report: &Report, rules: &RuleSet) -> String {
         ("rows", &rows(&order)),
         ("rows-left", &rest(order.len(), ROWS, "files")),
         ("details", &details::details(&order, rules)),
+        ("triage", &triage(report)),
         ("footer", &footer(report)),
     ])
 }
@@ -102,6 +106,27 @@ fn subline(report: &Report) -> String {
     format!("{} in {} were scanned. Findings: {findings}. {gaps}", size(summary.bytes), plural(summary.files, "file"))
 }
 
+/// What the policy and the baseline did, and entries that can go.
+fn triage(report: &Report) -> String {
+    let said: Vec<String> =
+        report.triage.as_ref().map(accepted::counts).into_iter().chain(accepted::changes(report)).collect();
+    if said.is_empty() {
+        return String::new();
+    }
+    let mut out = format!("<section id=\"triage\">\n<h2>Triage</h2>\n<p>{}.</p>\n", markup(&said.join("; ")));
+    let idle: Vec<String> = report.triage.iter().flat_map(accepted::idle).map(|(_, line)| line).collect();
+    if !idle.is_empty() {
+        out.push_str("<ul>\n");
+        for line in idle.iter().take(ENTRIES) {
+            let _ = writeln!(out, "<li>{}</li>", markup(line));
+        }
+        out.push_str("</ul>\n");
+        out.push_str(&rest(idle.len(), ENTRIES, "entries"));
+    }
+    out.push_str("</section>");
+    out
+}
+
 fn tiles(report: &Report) -> String {
     let summary = &report.summary;
     let mut out = String::new();
@@ -149,7 +174,7 @@ fn rows(order: &[Numbered<'_>]) -> String {
 
 /// What findings sort by: any of a severity outweighs all below it.
 fn weight(file: &FileReport) -> u64 {
-    file.findings.iter().fold(0, |sum, finding| {
+    file.counted().fold(0, |sum, finding| {
         let one: u64 = match finding.severity {
             Severity::Low => 1,
             Severity::Medium => 1 << 12,
@@ -160,15 +185,19 @@ fn weight(file: &FileReport) -> u64 {
     })
 }
 
-/// `2 critical, 1 low, 1 gap`.
+/// `2 critical, 1 low, 1 suppressed, 1 gap`.
 fn counted(file: &FileReport) -> String {
     let mut parts: Vec<String> = Severity::ALL
         .iter()
         .rev()
-        .map(|severity| (file.findings.iter().filter(|finding| finding.severity == *severity).count(), severity))
+        .map(|severity| (file.counted().filter(|finding| finding.severity == *severity).count(), severity))
         .filter(|(count, _)| *count > 0)
         .map(|(count, severity)| format!("{count} {}", severity.name()))
         .collect();
+    let suppressed = file.findings.len() - file.counted().count();
+    if suppressed > 0 {
+        parts.push(format!("{suppressed} suppressed"));
+    }
     if !file.gaps.is_empty() {
         parts.push(plural(file.gaps.len(), "gap"));
     }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use crate::report::escape::{cut, markup};
 use crate::report::html::{Numbered, counted, details, rest};
 use crate::report::text::{plural, size};
-use crate::report::{Report, Verdict, sanitise};
+use crate::report::{FileReport, Report, Verdict, sanitise};
 use crate::rules::Severity;
 
 /// Size of the treemap in units of its view box.
@@ -177,10 +177,10 @@ fn lay(row: &[f64], room: &mut Rect, rects: &mut Vec<Rect>) {
     }
 }
 
-/// Which rules fired, the most severe first.
+/// Which rules fired, the most severe first; what is accepted does not count.
 pub(super) fn rules(report: &Report) -> String {
     let mut fired: BTreeMap<(std::cmp::Reverse<Severity>, &str, &str), usize> = BTreeMap::new();
-    for finding in report.files.iter().flat_map(|file| &file.findings) {
+    for finding in report.files.iter().flat_map(FileReport::counted) {
         *fired.entry((std::cmp::Reverse(finding.severity), &finding.rule, &finding.title)).or_default() += 1;
     }
     if fired.is_empty() {
