@@ -133,6 +133,9 @@ limits! {
     /// Characters of one string or table cell that `inspect` shows; a chat
     /// template or a script may have any number.
     listed_width: 400, "characters";
+    /// Gaps kept for one artifact: the first of them keeps it from being clean,
+    /// and nobody reads a thousand.
+    gaps: 1_000, "gaps";
     /// Wall time for one file, in seconds: an hour reads about 3 TB. The only
     /// limit that depends on the machine.
     seconds: 3_600, "seconds";

@@ -96,9 +96,13 @@ impl<'j, 'e> Cx<'j, 'e> {
     }
 
     fn note_gap(&mut self, gap: Gap) {
-        if !self.artifact.gaps.contains(&gap) {
-            self.artifact.gaps.push(gap);
+        let kept = to_u64(self.artifact.gaps.len());
+        if kept > self.job.limits.gaps || self.artifact.gaps.contains(&gap) {
+            return;
         }
+        let full = kept == self.job.limits.gaps;
+        let last = || Gap::from(&Stop::Limit { offset: gap.offset.unwrap_or(0), limit: "gaps" });
+        self.artifact.gaps.push(if full { last() } else { gap });
     }
 
     /// Whether any gap has been recorded for this artifact.

@@ -40,6 +40,13 @@ const PATTERN_TAIL: usize = 3;
 /// would need megabytes of it.
 const PICKLE_OPCODES: u32 = 1 << 24;
 
+/// Opcodes decoded for each byte searched, on top of [`PICKLE_FLOOR`]. Weights
+/// have a candidate in 16,000 bytes, which fails within a few opcodes.
+const PICKLE_WORK: u64 = 4;
+
+/// Opcodes decoded in a search of any length.
+const PICKLE_FLOOR: u64 = 1 << 20;
+
 /// Places kept for one kind of thing; more are told by their number.
 const KEPT: u64 = 64;
 
@@ -135,13 +142,13 @@ pub(super) struct Signatures {
 
 impl Signatures {
     /// A search, for pickles too when they would be out of place.
-    pub(super) fn new(pickles: bool, limits: &Limits) -> Self {
+    pub(super) fn new(pickles: bool, length: u64, limits: &Limits) -> Self {
         Self {
             searcher: if pickles { ALL.as_ref() } else { EXECUTABLES.as_ref() },
             hits: Vec::new(),
             kept: BTreeMap::new(),
             judged: 0,
-            work: limits.work,
+            work: length.saturating_mul(PICKLE_WORK).saturating_add(PICKLE_FLOOR).min(limits.work),
             gap: None,
         }
     }

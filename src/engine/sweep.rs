@@ -63,7 +63,7 @@ pub(super) fn sweep(
     deadline: Instant,
     threads: bool,
 ) -> Swept {
-    let mut signatures = Signatures::new(without_pickles(formats), limits);
+    let mut signatures = Signatures::new(without_pickles(formats), input.len(), limits);
     let (digest, hits, failed) = if let Some(bytes) = input.as_slice() {
         signatures.search(0, bytes, input);
         let (hits, failed) = yara.scan(bytes);

@@ -49,6 +49,7 @@ fn cases() -> Vec<Case> {
         case("items", 10, "model.pkl", many_imports(50)),
         case("folded-bytes", 100, "model.pkl", folding(1_000)),
         case("evidence", 10, "model.pkl", many_imports(50)),
+        case("gaps", 0, "cut.zip", sample("zip/encrypted.zip")),
         case("seconds", 0, "model.pkl", many_tuples(60_000)),
     ]
 }

@@ -22,6 +22,8 @@ pub(super) struct Record {
     pub local: LocalFileHeader,
     /// Indices into [`Survey::entries`].
     pub entries: Vec<usize>,
+    /// One of the headers says that a data descriptor follows the data.
+    pub described: bool,
     /// Length of the data as found, when neither header says it.
     pub found_length: Option<u64>,
     /// Checksum in the data descriptor.
@@ -238,8 +240,11 @@ impl<'i> Survey<'i> {
         let mut next = Some((offset, entry));
         while let Some((offset, entry)) = next.take() {
             cx.charge(1, offset)?;
+            let described = entry.and_then(|entry| self.entries.get(entry));
+            let described = described.is_some_and(|entry| entry.fields.flags & wire::FLAG_DESCRIPTOR != 0);
             if let Some(record) = self.records.get_mut(&offset) {
                 record.entries.extend(entry);
+                record.described |= described;
             } else {
                 let local = match wire::local(self.input, offset) {
                     Ok(Some(local)) => local,
@@ -251,31 +256,31 @@ impl<'i> Survey<'i> {
                     }
                 };
                 self.hold(&local.fields, cx, offset)?;
-                let record =
-                    Record { local, entries: entry.into_iter().collect(), found_length: None, descriptor_crc: None };
+                let described = described || local.fields.flags & wire::FLAG_DESCRIPTOR != 0;
+                let entries = entry.into_iter().collect();
+                let record = Record { local, entries, described, found_length: None, descriptor_crc: None };
                 self.records.insert(offset, record);
             }
-            next = self.cover(offset, cx)?.map(|next| (next, None));
+            next = self.cover(offset, entry, cx)?.map(|next| (next, None));
         }
         Ok(())
     }
 
-    /// Marks the bytes of a record as accounted for under every view of its
-    /// length. Returns the local header that only the record's own sizes lead to.
-    fn cover(&mut self, offset: u64, cx: &mut Cx<'_, '_>) -> Result<Option<u64>, Stop> {
+    /// Marks the bytes of a record as accounted for under the view of its length
+    /// that `entry` has, and under its own. Returns the local header that only
+    /// the record's own sizes lead to.
+    fn cover(&mut self, offset: u64, entry: Option<usize>, cx: &mut Cx<'_, '_>) -> Result<Option<u64>, Stop> {
         let Some(record) = self.records.get(&offset) else { return Ok(None) };
         let data = record.local.data;
         let own = &record.local.fields;
-        let own_says = own.compressed_size > 0 || own.flags & wire::FLAG_DESCRIPTOR == 0;
-        let mut views: Vec<(u64, u64)> = record
-            .entries
-            .iter()
-            .filter_map(|index| self.entries.get(*index))
-            .map(|entry| (entry.fields.compressed_size, entry.fields.uncompressed_size))
-            .collect();
+        // Once for each header: a directory may list one record any number of times.
+        let own_says = (own.compressed_size > 0 || own.flags & wire::FLAG_DESCRIPTOR == 0) && record.entries.len() <= 1;
+        let listed = entry.and_then(|entry| self.entries.get(entry));
+        let mut views: Vec<(u64, u64)> =
+            listed.map(|entry| (entry.fields.compressed_size, entry.fields.uncompressed_size)).into_iter().collect();
         if own_says {
             views.push((own.compressed_size, own.uncompressed_size));
-        } else if views.is_empty() {
+        } else if record.entries.is_empty() {
             let length = self.measure(record.local.data, own, cx)?;
             views.push((length, own.uncompressed_size));
             if let Some(record) = self.records.get_mut(&offset) {
@@ -314,11 +319,7 @@ impl<'i> Survey<'i> {
 
     fn descriptor_of(&self, offset: u64, end: u64, compressed: u64, uncompressed: u64) -> (u64, Option<u32>) {
         let Some(record) = self.records.get(&offset) else { return (0, None) };
-        let flagged = record.local.fields.flags & wire::FLAG_DESCRIPTOR != 0
-            || record.entries.iter().any(|index| {
-                self.entries.get(*index).is_some_and(|entry| entry.fields.flags & wire::FLAG_DESCRIPTOR != 0)
-            });
-        if flagged || wire::has(self.input, end, wire::DESCRIPTOR) {
+        if record.described || wire::has(self.input, end, wire::DESCRIPTOR) {
             wire::descriptor(self.input, end, compressed, uncompressed)
         } else {
             (0, None)
