@@ -321,7 +321,7 @@ fn digests_on_lists_are_findings_and_notes() {
 }
 
 /// A zip with one stored member.
-fn zip_of(name: &str, content: &[u8]) -> Vec<u8> {
+pub fn zip_of(name: &str, content: &[u8]) -> Vec<u8> {
     let crc = content.iter().fold(!0_u32, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 })
     });
