@@ -47,7 +47,12 @@ fn rules_are_complete_and_well_spelt() {
         let (letters, digits) = rule.id.split_at(3);
         assert!(letters.chars().all(|c| c.is_ascii_uppercase()) && digits.len() == 3, "{}", rule.id);
         assert!(digits.chars().all(|c| c.is_ascii_digit()), "{}", rule.id);
-        assert!(rule.why.len() > 40, "{} does not say why", rule.id);
+        let (why, rest) = rule.why.split_once("**Attackers**").unwrap_or_else(|| panic!("{}: attackers?", rule.id));
+        let (attackers, honest) =
+            rest.split_once("**Honest look-alikes:**").unwrap_or_else(|| panic!("{}: honest look-alikes?", rule.id));
+        assert!(why.trim().len() > 40, "{} does not say why", rule.id);
+        assert!(attackers.trim().len() > 20 && honest.trim().len() > 3, "{} is short of words", rule.id);
+        assert!(rule.why.trim_end().ends_with('.'), "{}: the page ends in the middle", rule.id);
         assert!(!rule.remediation.is_empty() && !rule.references.is_empty(), "{}", rule.id);
         assert!(!rule.title.ends_with('.') && !rule.title.contains("Do not"), "{} names the bad thing", rule.id);
         for task in &rule.ssdf {
