@@ -186,6 +186,7 @@ def python(corpus):
     add("pipeline/model_index.json", CLEAN, pretty({"_class_name": ["pipeline", "SamplePipeline"], "_diffusers_version": "0.30.0", "unet": ["my_unet", "MyUNet"]}), "a diffusers pipeline with local modules", "custom code is low, as in transformers: what it does is told of its own files")
     add("pipeline-honest/model_index.json", CLEAN, pretty({"_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.30.0", "unet": ["diffusers", "UNet2DConditionModel"], "safety_checker": [None, None]}), "a diffusers pipeline of library modules", "the look-alike")
     add("modules-evil/modules.json", CLEAN, pretty([{"idx": 0, "name": "0", "path": "", "type": "weighin_payload.Module"}]), "a sentence-transformers module of an unknown package", "the type is imported")
+    add("modules-outside/modules.json", MALICIOUS, pretty([{"idx": 0, "name": "0", "path": "../../shared", "type": "sentence_transformers.models.Transformer"}]), "a sentence-transformers module outside of the model", "the path is read")
     add("adapter/adapter_config.json", CLEAN, pretty({"base_model_name_or_path": "weighin/base", "peft_type": "LORA", "r": 8, "auto_mapping": None}), "an honest adapter config", "names a base model")
     add("adapter-evil/adapter_config.json", SUSPICIOUS, pretty({"peft_type": "LORA", "auto_mapping": {"base_model_class": "Net", "parent_library": "weighin_payload"}}), "an adapter config that names a library to import", "parent_library is imported")
 

@@ -15,7 +15,7 @@ use crate::formats::Match;
 use crate::input::Input;
 use crate::limits::Limits;
 use crate::policy::DigestLists;
-use crate::rules::{RuleSet, YaraScanner};
+use crate::rules::{RuleSet, Subject, YaraHit, YaraScanner};
 use crate::stop::Stop;
 
 /// How often the clock is looked at, in steps of work.
@@ -42,7 +42,7 @@ pub(crate) struct Job<'e> {
     size: u64,
     /// Bytes of all members, wherever they are stored.
     viewed: u64,
-    /// Bytes of stored members that may still be digested.
+    /// Bytes of stored members that may still be read for themselves.
     digestible: u64,
     /// The digest that the current file must have.
     stored: Option<StoredDigest>,
@@ -190,13 +190,14 @@ impl<'e> Job<'e> {
             Ok(candidates) => self.read(&candidates, &input, depth, data, &mut artifact),
             Err(stop) => artifact.gaps.push((&stop).into()),
         }
-        if within.is_none() && self.headers_only() && input.as_slice().is_none() {
+        let unswept = self.headers_only() && input.as_slice().is_none();
+        if within.is_none() && unswept {
             let detail = "only the structure was read, as asked for: no digest, no signatures, no YARA rules";
             artifact.gaps.push(Gap::new(GapReason::NotEvaluated, detail));
         } else if within.is_none() {
             self.sweep(&input, depth, &mut artifact);
-        } else if !found && !self.digests.is_empty() {
-            self.digest(&input, &mut artifact);
+        } else if !found && !unswept && (!self.digests.is_empty() || self.rules.has_foreign_yara()) {
+            self.alone(&input, &mut artifact);
         }
         if depth == 0
             && let Some(stored) = &self.stored
@@ -280,7 +281,8 @@ impl<'e> Job<'e> {
     fn sweep(&mut self, input: &Input, depth: u64, artifact: &mut Artifact) {
         let formats = artifact.formats.clone();
         let swept = catch_unwind(AssertUnwindSafe(|| {
-            sweep::sweep(input, &formats, &mut self.yara, self.limits, self.deadline, self.options.threads)
+            let subject = Subject { name: &artifact.name, input, deadline: self.deadline, inside: false };
+            sweep::sweep(&subject, &formats, &mut self.yara, self.limits, self.options.threads)
         }));
         match swept {
             Ok(swept) => {
@@ -290,30 +292,43 @@ impl<'e> Job<'e> {
                     self.found_pickle(span, input, depth, artifact);
                 }
             }
-            Err(panic) => {
-                self.yara = self.rules.yara_scanner();
-                let detail = format!("the byte sweep failed: {}", panic_text(&*panic));
-                artifact.gaps.push(Gap::new(GapReason::Panic, detail));
-            }
+            Err(panic) => artifact.gaps.push(self.sweep_failed(&*panic)),
         }
         if let Err(stop) = self.check_clock(0) {
             artifact.gaps.push((&stop).into());
         }
     }
 
-    /// Digests a stored member, which the sweep reads as part of what is around
-    /// it, to compare it with the lists.
-    fn digest(&mut self, input: &Input, artifact: &mut Artifact) {
+    /// Reads a stored member for itself, which the sweep reads as part of what
+    /// is around it: lists have its digest, and rules may ask what it begins
+    /// with.
+    fn alone(&mut self, input: &Input, artifact: &mut Artifact) {
         let Some(left) = self.digestible.checked_sub(input.len()) else {
-            let detail = "its digest was not compared with the lists: members of this file overlap";
+            let detail =
+                "lists of digests and rules of your own did not see it by itself: members of this file overlap";
             artifact.gaps.push(Gap::new(GapReason::NotEvaluated, detail));
             return;
         };
         self.digestible = left;
-        match sweep::digest(input, self.deadline) {
-            Ok(digest) => artifact.sha256 = Some(digest),
-            Err(stop) => artifact.gaps.push((&stop).into()),
+        let subject = Subject { name: &artifact.name, input, deadline: self.deadline, inside: true };
+        match catch_unwind(AssertUnwindSafe(|| sweep::alone(&subject, &mut self.yara))) {
+            Ok((digest, found)) => {
+                match digest {
+                    Ok(digest) => artifact.sha256 = Some(digest),
+                    Err(stop) => artifact.gaps.push((&stop).into()),
+                }
+                artifact.evidence.extend(found.hits.iter().flat_map(YaraHit::evidence));
+                artifact.gaps.extend(found.gaps);
+            }
+            Err(panic) => artifact.gaps.push(self.sweep_failed(&*panic)),
         }
+    }
+
+    /// The gap after a panic in the sweep, whose scanners are of no use any
+    /// more.
+    fn sweep_failed(&mut self, panic: &(dyn std::any::Any + Send)) -> Gap {
+        self.yara = self.rules.yara_scanner();
+        Gap::new(GapReason::Panic, format!("the byte sweep failed: {}", panic_text(panic)))
     }
 
     fn found_pickle(&mut self, span: Span, input: &Input, depth: u64, artifact: &mut Artifact) {

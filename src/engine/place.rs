@@ -19,13 +19,23 @@ pub(super) fn record(found: Vec<Evidence>, artifact: &mut Artifact, rules: &Rule
 
 fn hand_down(mut evidence: Evidence, artifact: &mut Artifact, inside: bool) {
     let offset = evidence.span.offset;
+    // A rule that matched nowhere in particular is about all of it.
+    let placed = evidence.kind != Kind::YaraMatch || evidence.span.length > 0;
     let holds = |member: &Artifact| {
-        member.within.is_some_and(|start| (start..start.saturating_add(member.size)).contains(&offset))
+        placed && member.within.is_some_and(|start| (start..start.saturating_add(member.size)).contains(&offset))
     };
     artifact.late |= inside;
     if let Some(member) = artifact.members.iter_mut().find(|member| holds(member)) {
         evidence.span.offset = offset.saturating_sub(member.within.unwrap_or(0));
         hand_down(evidence, member, true);
+        return;
+    }
+    // A rule that matches at many places matches once; and a stored member may
+    // have been scanned by itself before.
+    let alike = |other: &Evidence| {
+        other.kind == Kind::YaraMatch && other.value == evidence.value && other.attributes == evidence.attributes
+    };
+    if evidence.kind == Kind::YaraMatch && artifact.evidence.iter().any(alike) {
         return;
     }
     // An executable within an executable is one program.

@@ -12,7 +12,7 @@ use crate::engine::signatures::{SignatureHit, Signatures, without_pickles};
 use crate::evidence::{Evidence, Kind, Span};
 use crate::input::{Input, to_u64};
 use crate::limits::Limits;
-use crate::rules::{RuleSet, YaraHit, YaraScanner};
+use crate::rules::{RuleSet, Subject, YaraFound, YaraHit, YaraScanner};
 use crate::stop::Stop;
 
 /// Bytes read at a time. Patterns are found across an edge up to [`OVERLAP`].
@@ -29,7 +29,7 @@ const QUEUE: usize = 2;
 /// What the sweep saw.
 pub(super) struct Swept {
     sha256: Option<[u8; 32]>,
-    yara: Vec<YaraHit>,
+    yara: YaraFound,
     signatures: Vec<(SignatureHit, u64)>,
     gaps: Vec<Gap>,
 }
@@ -44,34 +44,32 @@ impl Swept {
     /// Adds what was seen to `artifact`.
     pub(super) fn record(self, artifact: &mut Artifact, rules: &RuleSet) {
         artifact.sha256 = self.sha256;
-        for hit in self.yara {
-            artifact.evidence.push(Evidence::new(Kind::YaraMatch, hit.rule, hit.span).with("namespace", hit.namespace));
-        }
-        let found = self.signatures.iter().map(|(hit, count)| hit.evidence(*count)).collect();
+        let mut found: Vec<Evidence> = self.yara.hits.iter().flat_map(YaraHit::evidence).collect();
+        found.extend(self.signatures.iter().map(|(hit, count)| hit.evidence(*count)));
         place::record(found, artifact, rules);
+        artifact.gaps.extend(self.yara.gaps);
         artifact.gaps.extend(self.gaps);
     }
 }
 
-/// Reads all of `input` once; `formats` have read it. With `threads` to be had,
+/// Reads all of the subject once; `formats` have read it. With `threads` to be had,
 /// a second one takes the digest of a long input, which is most of the work.
 pub(super) fn sweep(
-    input: &Input,
+    subject: &Subject<'_>,
     formats: &[&str],
     yara: &mut YaraScanner<'_>,
     limits: &Limits,
-    deadline: Instant,
     threads: bool,
 ) -> Swept {
+    let Subject { input, deadline, .. } = *subject;
     let mut signatures = Signatures::new(without_pickles(formats), input.len(), limits);
-    let (digest, hits, failed) = if let Some(bytes) = input.as_slice() {
+    let (digest, yara) = if let Some(bytes) = input.as_slice() {
         signatures.search(0, bytes, input);
-        let (hits, failed) = yara.scan(bytes);
-        (Ok(Sha256::digest(bytes).into()), hits, failed)
+        (Ok(Sha256::digest(bytes).into()), yara.scan(subject, bytes))
     } else {
         let mut search = |block: &Block| {
             signatures.search(block.offset, block.all(), input);
-            yara.scan_block(block.offset, block.all());
+            yara.scan_block(subject, block.offset, block.all());
         };
         let on_two = threads.then(|| on_two_threads(input, deadline, &mut search)).flatten();
         let digest = on_two.unwrap_or_else(|| {
@@ -82,14 +80,12 @@ pub(super) fn sweep(
             })?;
             Ok(hasher.finalize().into())
         });
-        let (hits, failed) = yara.finish_blocks();
-        (digest, hits, failed)
+        (digest, yara.finish_blocks(subject))
     };
     let found = signatures.finish();
-    let mut gaps = Vec::from_iter(failed);
-    gaps.extend(digest.as_ref().err().map(Gap::from));
+    let mut gaps: Vec<Gap> = digest.as_ref().err().map(Gap::from).into_iter().collect();
     gaps.extend(found.gap);
-    Swept { sha256: digest.ok(), yara: hits, signatures: found.hits, gaps }
+    Swept { sha256: digest.ok(), yara, signatures: found.hits, gaps }
 }
 
 /// The digest by another thread, while this one searches; nothing when there
@@ -116,11 +112,18 @@ fn on_two_threads(input: &Input, deadline: Instant, mut search: impl FnMut(&Bloc
     })
 }
 
-/// The SHA-256 of all of `input`.
-pub(super) fn digest(input: &Input, deadline: Instant) -> Result<[u8; 32], Stop> {
+/// What is asked of a stored member by itself, whose bytes are swept with those
+/// around it: its SHA-256, and what rules find that ask where they are.
+pub(super) fn alone(subject: &Subject<'_>, yara: &mut YaraScanner<'_>) -> (Result<[u8; 32], Stop>, YaraFound) {
+    if let Some(bytes) = subject.input.as_slice() {
+        return (Ok(Sha256::digest(bytes).into()), yara.scan(subject, bytes));
+    }
     let mut hasher = Sha256::new();
-    feed(input, deadline, |bytes| hasher.update(bytes))?;
-    Ok(hasher.finalize().into())
+    let outcome = blocks(subject.input, subject.deadline, |block| {
+        hasher.update(block.fresh());
+        yara.scan_block(subject, block.offset, block.all());
+    });
+    (outcome.map(|()| hasher.finalize().into()), yara.finish_blocks(subject))
 }
 
 /// Hands every byte of `input` to `each`, once and in order.

@@ -23,8 +23,13 @@ pub fn explain(rule: &Rule) -> String {
     row("CWE", &rule.cwe);
     row("CVE", &rule.cve);
     row("MITRE ATLAS", &rule.atlas);
-    row("Sources", &rule.references);
     row("Fires on", &rule.examples.fires);
     row("Stays silent on", &rule.examples.quiet);
+    if !rule.references.is_empty() {
+        let _ = writeln!(out, "- Sources:");
+        for reference in &rule.references {
+            let _ = writeln!(out, "  - <{reference}>");
+        }
+    }
     out
 }

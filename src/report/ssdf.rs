@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::report::{FileReport, Finding, Report, Summary, Tool, Verdict, sanitise};
+use crate::report::{FileReport, Finding, Report, Summary, Tool, Verdict, accepted, sanitise};
 use crate::rules::Severity;
 use crate::rules::ssdf::{Counts, STANDARD, TASKS, Task};
 
@@ -254,7 +254,7 @@ fn evidence(task: Task, report: &Report) -> TaskEvidence {
             concerns.push(Concern { path: file.path.clone(), rules, gaps });
         }
     }
-    let result = match task.counts {
+    let mut result = match task.counts {
         Counts::Record => of_record(task, report),
         Counts::All | Counts::Naming => format!(
             "{} files scanned, {findings} findings of which {accepted} are suppressed in triage; {} files were not \
@@ -262,6 +262,13 @@ fn evidence(task: Task, report: &Report) -> TaskEvidence {
             report.summary.files, report.summary.with_gaps
         ),
     };
+    // The task that asks for triage.
+    if task.id == "PW.7.2" {
+        let triage = report.triage.as_ref().map(accepted::counts);
+        for said in triage.into_iter().chain(accepted::changes(report)) {
+            let _ = write!(result, "; {said}");
+        }
+    }
     TaskEvidence { task, result, concerns }
 }
 

@@ -25,7 +25,7 @@ use crate::report::Finding;
 pub use check::{Problem, check};
 pub use declaration::{Confidence, Examples, OneOrMany, Rule, Severity, When};
 pub use policy::CLASSES;
-pub(crate) use yara::{YaraHit, YaraScanner};
+pub(crate) use yara::{Subject, YaraFound, YaraHit, YaraScanner, YaraSet};
 
 use when::Matcher;
 
@@ -56,8 +56,9 @@ pub enum RuleError {
 pub struct RuleSet {
     rules: Vec<Loaded>,
     by_kind: BTreeMap<Kind, Vec<usize>>,
-    by_yara: BTreeMap<String, usize>,
-    yara: Vec<yara_x::Rules>,
+    /// By namespace and identifier.
+    by_yara: BTreeMap<(String, String), usize>,
+    yara: Vec<YaraSet>,
     digest: String,
     strict: bool,
     allowed: Allowed,
@@ -99,8 +100,7 @@ impl RuleSet {
     /// itself, which the tests of weighin rule out.
     pub fn embedded() -> Result<Self, RuleError> {
         let rules: Vec<Rule> = serde_json::from_str(EMBEDDED_RULES).map_err(|error| embedded(error.to_string()))?;
-        let yara = yara_x::Rules::deserialize(EMBEDDED_YARA)
-            .map_err(|error| RuleError::Embedded { message: error.to_string() })?;
+        let yara = yara::embedded(EMBEDDED_YARA).map_err(|message| RuleError::Embedded { message })?;
         let mut set = Self {
             rules: Vec::new(),
             by_kind: BTreeMap::new(),
@@ -183,8 +183,7 @@ impl RuleSet {
         let mut left = limits.header_bytes;
         let mut hasher = Sha256::new();
         hasher.update(&self.digest);
-        let mut sources: Vec<(String, String)> = Vec::new();
-        let mut compiler = yara::compiler();
+        let mut sources: Vec<yara::Source> = Vec::new();
         for path in files {
             let text = match directory::read(&path, limits, &mut left) {
                 Ok(text) => text,
@@ -194,17 +193,19 @@ impl RuleSet {
                 }
             };
             hasher.update(&text);
-            let shown = path.display().to_string();
             if path.extension().is_some_and(|extension| extension == "toml") {
-                errors.extend(self.add_text(&text, &shown).err());
+                errors.extend(self.add_text(&text, &path.display().to_string()).err());
             } else {
-                errors.extend(yara::add(&mut compiler, &text, &shown, limits).err());
-                sources.push((shown, text));
+                sources.push(yara::Source { file: path, text });
             }
         }
         if !sources.is_empty() {
-            for (rule, message) in self.add_yara(compiler.build(), yara::of_user) {
-                let (file, position) = yara::place(&sources, &rule);
+            // The embedded rules are the first.
+            let compiled = yara::compile(sources, &format!("rules-{}", self.yara.len()), limits);
+            errors.extend(compiled.errors);
+            for (rule, message) in self.add_yara(compiled.set, yara::of_user) {
+                let place = compiled.places.get(&rule).cloned();
+                let (file, position) = place.map_or((rule, None), |(file, position)| (file, Some(position)));
                 errors.push(RuleError::Declaration { file, position, message });
             }
         }
@@ -238,13 +239,15 @@ impl RuleSet {
     }
 
     /// Adds compiled rules; what is wrong comes with the rule's identifier.
-    fn add_yara(&mut self, compiled: yara_x::Rules, declared: DeclaredBy) -> Vec<(String, String)> {
+    fn add_yara(&mut self, compiled: YaraSet, declared: DeclaredBy) -> Vec<(String, String)> {
         let mut errors = Vec::new();
-        for rule in compiled.iter() {
+        // A private rule is a part of others, and never matches by itself.
+        for rule in compiled.rules().filter(|rule| !rule.is_private()) {
             let added = declared(&rule).and_then(|declared| self.add(declared).map_err(|wrong| wrong.message));
             match added {
                 Ok(()) => {
-                    self.by_yara.insert(rule.identifier().to_owned(), self.rules.len() - 1);
+                    let name = (rule.namespace().to_owned(), rule.identifier().to_owned());
+                    self.by_yara.insert(name, self.rules.len() - 1);
                 }
                 Err(message) => errors.push((rule.identifier().to_owned(), message)),
             }
@@ -271,6 +274,11 @@ impl RuleSet {
         &self.digest
     }
 
+    /// Whether somebody has added YARA rules.
+    pub(crate) fn has_foreign_yara(&self) -> bool {
+        self.yara.iter().any(YaraSet::is_foreign)
+    }
+
     pub(crate) fn yara_scanner(&self) -> YaraScanner<'_> {
         YaraScanner::new(&self.yara)
     }
@@ -282,7 +290,8 @@ impl RuleSet {
         for evidence in &artifact.evidence {
             let mut class = None;
             if evidence.kind == Kind::YaraMatch {
-                if let Some(index) = self.by_yara.get(&evidence.value)
+                let namespace = evidence.attribute("namespace").unwrap_or_default();
+                if let Some(index) = self.by_yara.get(&(namespace.to_owned(), evidence.value.clone()))
                     && self.rules.get(*index).is_some_and(|loaded| self.applies(&loaded.rule, artifact))
                 {
                     self.report(*index, evidence, &mut findings);

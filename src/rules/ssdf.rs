@@ -49,6 +49,7 @@ pub const TASKS: &[Task] = &[
         counts: Counts::Record,
     },
     Task {
+        // Table 1 has plaintext secrets here; PO.5.3 is about software as it runs.
         id: "PO.5.1",
         items: &["R6"],
         asks: "Continuously monitor each environment for plaintext secrets.",

@@ -20,3 +20,4 @@ mod tidy;
 mod triage;
 mod walk;
 mod walkthrough;
+mod yara;

@@ -321,7 +321,7 @@ fn digests_on_lists_are_findings_and_notes() {
 }
 
 /// A zip with one stored member.
-fn zip_of(name: &str, content: &[u8]) -> Vec<u8> {
+pub fn zip_of(name: &str, content: &[u8]) -> Vec<u8> {
     let crc = content.iter().fold(!0_u32, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 })
     });
@@ -378,6 +378,11 @@ fn a_scan_is_evidence_for_ssdf_tasks() {
         let task = tasks.iter().find(|task| task["id"] == id).unwrap_or_else(|| panic!("{id} is missing"));
         assert!(task["not_shown"].as_str().is_some_and(|text| !text.is_empty()) && task["result"].is_string());
     }
+    // The tasks and items that the publication has, in its own numbering.
+    let items = |id: &str| tasks.iter().find(|task| task["id"] == id).expect("there")["items"].clone();
+    assert_eq!((items("PO.5.1"), items("PW.7.2")), (serde_json::json!(["R6"]), serde_json::json!(["R1"])));
+    let triaged = tasks.iter().find(|task| task["id"] == "PW.7.2").expect("there")["result"].as_str().expect("text");
+    assert!(triaged.contains("1 finding suppressed; 0 entries expired, 0 unused"), "{triaged}");
     let scanned = tasks.iter().find(|task| task["id"] == "PW.4.4").expect("there");
     let evil = scanned["concerns"].as_array().expect("files").iter().find(|file| file["rules"]["PKL002"].is_object());
     assert_eq!(evil.expect("the evil file")["rules"]["PKL002"]["severity"], "critical");
