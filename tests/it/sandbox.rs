@@ -185,6 +185,27 @@ fn it_changes_no_verdict() {
     assert_eq!(both[0], both[1]);
 }
 
+/// The blobs of a model in the cache lie outside of what is named.
+#[test]
+fn models_of_the_cache_can_be_read() {
+    let cache = tempfile::tempdir().expect("a directory");
+    let repository = cache.path().join("models--weighin--demo");
+    let snapshot = repository.join("snapshots").join("0".repeat(40));
+    for folder in [&repository.join("blobs"), &repository.join("refs"), &snapshot] {
+        fs::create_dir_all(folder).expect("made");
+    }
+    fs::write(repository.join("refs/main"), "0".repeat(40)).expect("written");
+    fs::copy(crate::check::root().join(EVIL), repository.join("blobs/one")).expect("copied");
+    symlink("../../blobs/one", snapshot.join("model.pkl")).expect("linked");
+    let flag = format!("--hf-cache={}", cache.path().display());
+    let snapshot = snapshot.to_string_lossy();
+    for args in [&["weighin/demo", &flag][..], &[&snapshot]] {
+        let (code, report) = json(&[&["--sandbox=require"], args].concat());
+        assert_eq!((code, &report["summary"]["malicious"]), (1, &Value::from(1)), "{report:#}");
+        assert_eq!(report["summary"]["with_gaps"], 0, "{report:#}");
+    }
+}
+
 #[test]
 fn links_that_are_followed_can_be_read() {
     let dir = tempfile::tempdir().expect("a directory");
