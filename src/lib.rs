@@ -22,6 +22,7 @@ mod position;
 pub mod report;
 pub mod rules;
 mod scanner;
+pub mod shelter;
 pub mod source;
 mod stop;
 mod text;

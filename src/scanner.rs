@@ -1,7 +1,7 @@
 //! [`Scanner`]: many files, in parallel, into one report.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
@@ -13,7 +13,7 @@ use crate::limits::Limits;
 use crate::policy::{DigestLists, Globs};
 use crate::report::{FileReport, Report};
 use crate::rules::RuleSet;
-use crate::source::{self, Covered, Found, Walk};
+use crate::source::{self, Covered, Finds, Found, Walk};
 
 /// Scans files under a rule set and limits.
 ///
@@ -34,6 +34,7 @@ pub struct Scanner<'r> {
     walk: Walk,
     excluded: Globs,
     digests: DigestLists,
+    written: Vec<PathBuf>,
     options: Options,
     threads: usize,
 }
@@ -64,6 +65,7 @@ impl<'r> Scanner<'r> {
             walk: Walk::default(),
             excluded: Globs::default(),
             digests: DigestLists::default(),
+            written: Vec::new(),
             options: Options::default(),
             threads: 0,
         }
@@ -87,6 +89,14 @@ impl<'r> Scanner<'r> {
     #[must_use]
     pub fn excluding(mut self, excluded: Globs) -> Self {
         self.excluded = excluded;
+        self
+    }
+
+    /// The same without the files that the caller is about to write: a report
+    /// on a tree may lie in that tree, and is none of its content.
+    #[must_use]
+    pub fn writing(mut self, files: impl IntoIterator<Item = PathBuf>) -> Self {
+        self.written = files.into_iter().filter_map(|file| std::fs::canonicalize(file).ok()).collect();
         self
     }
 
@@ -128,8 +138,20 @@ impl<'r> Scanner<'r> {
     /// Scans files and directory trees. Never fails: what can't be read is in
     /// the report as a gap.
     pub fn scan(&self, paths: &[PathBuf], progress: &dyn Progress) -> Report {
+        self.scan_found(self.find(paths), progress)
+    }
+
+    /// The first half of [`scan`](Self::scan): finds the files, and opens none.
+    pub fn find(&self, paths: &[PathBuf]) -> Finds {
         let mut found = source::walk(paths, self.walk);
+        found.retain(|found| !self.writes(&found.path));
         let excluded = self.leave_out(&mut found);
+        Finds::new(paths, found, excluded)
+    }
+
+    /// The second half of [`scan`](Self::scan).
+    pub fn scan_found(&self, finds: Finds, progress: &dyn Progress) -> Report {
+        let Finds { found, excluded, .. } = finds;
         let covered = Covered::of(&found);
         let files = found.iter().map(|found| to_u64(found.reports())).sum();
         let bytes = found.iter().map(|found| found.size.saturating_mul(to_u64(found.reports())));
@@ -138,7 +160,7 @@ impl<'r> Scanner<'r> {
             let each = found.into_par_iter().map_init(
                 || self.job(),
                 |job, found| {
-                    let reports = Self::scan_found(job, &found, &covered);
+                    let reports = Self::scan_one(job, &found, &covered);
                     reports.iter().for_each(|report| progress.done(report));
                     reports
                 },
@@ -202,6 +224,14 @@ impl<'r> Scanner<'r> {
         Worker { job: self.job() }
     }
 
+    /// Whether `path` is one of the caller's outputs. Names are compared first,
+    /// since resolving every path of a large tree takes time.
+    fn writes(&self, path: &Path) -> bool {
+        self.written.iter().any(|file| {
+            file.file_name() == path.file_name() && std::fs::canonicalize(path).is_ok_and(|real| real == *file)
+        })
+    }
+
     fn job(&self) -> Job<'_> {
         let options = Options { threads: self.threads != 1, ..self.options };
         Job::new(&self.limits, self.rules, &self.digests, options)
@@ -225,7 +255,7 @@ impl<'r> Scanner<'r> {
     }
 
     /// Scans once, and reports under each name.
-    fn scan_found(job: &mut Job<'_>, found: &Found, covered: &Covered) -> Vec<FileReport> {
+    fn scan_one(job: &mut Job<'_>, found: &Found, covered: &Covered) -> Vec<FileReport> {
         let place = found.shown();
         // The name that hints at what it is: a blob's own says nothing.
         let name = found.links.first().map_or(&place, |link| &link.file.path);

@@ -10,6 +10,7 @@ use weighin::input::Input;
 use weighin::report::{self, ExitCode};
 use weighin::{Limits, RuleSet, Scanner, source};
 
+use crate::cli::sandbox::SandboxArgs;
 use crate::cli::{policy, terminal};
 
 /// Show what a file contains, without judging it.
@@ -26,6 +27,8 @@ pub(super) struct Args {
     /// Format of the output.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    #[command(flatten)]
+    sandbox: SandboxArgs,
     /// Set a limit, such as `listed-lines=100000`.
     #[arg(long, value_name = "NAME=VALUE")]
     limit: Vec<String>,
@@ -45,12 +48,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let (name, value) = policy::one_limit(limit)?;
         limits.set(name, value)?;
     }
+    let rules = RuleSet::embedded()?;
+    let mut closed = args.sandbox.close(false)?;
+    // The file is open; no other is needed.
+    closed.narrow(&[])?;
     let json = args.format == Format::Json;
     if args.opcodes {
         terminal::print(&pickle::disassemble(&input, &limits, json))?;
         return Ok(ExitCode::Clean);
     }
-    let rules = RuleSet::embedded()?;
     let scanner = Scanner::new(&rules).with_limits(limits.clone()).describing();
     let artifact = scanner.examine(&args.file.to_string_lossy(), input);
     let text = if args.imports {

@@ -7,7 +7,9 @@ mod output;
 mod policy;
 mod report;
 mod rules;
+mod sandbox;
 mod scan;
+mod sink;
 mod terminal;
 
 use std::process::ExitCode;

@@ -2,7 +2,6 @@
 //! format. JSON Lines are written while the scan runs.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -14,6 +13,7 @@ use weighin::policy::Triage;
 use weighin::report::{self, FileReport, ModelCard, Predicate, Report, SarifOptions, Style};
 use weighin::{Progress, RuleSet, source};
 
+use crate::cli::sink::Sink;
 use crate::cli::terminal::{self, Bar};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -94,21 +94,20 @@ struct Sinks {
 }
 
 impl<'t> Lines<'t> {
-    /// Opens the files that get JSON Lines.
+    /// Takes the files that get JSON Lines from `outputs`.
     pub(super) fn new(
         bar: Bar,
         rules: &RuleSet,
         triage: &'t Triage,
         to_stdout: bool,
-        outputs: &[(Format, PathBuf)],
+        outputs: &mut Outputs,
     ) -> anyhow::Result<Self> {
         let mut open: Vec<Box<dyn Write + Send>> = Vec::new();
         if to_stdout {
             open.push(Box::new(io::stdout()));
         }
-        for (_, path) in outputs.iter().filter(|(format, _)| *format == Format::Jsonl) {
-            let file = File::create(path).with_context(|| format!("writing {}", path.display()))?;
-            open.push(Box::new(BufWriter::new(file)));
+        for (_, sink) in outputs.sinks.extract_if(.., |(format, _)| *format == Format::Jsonl) {
+            open.push(Box::new(BufWriter::new(sink.emptied()?)));
         }
         let sinks = Mutex::new(Sinks { open, failed: None });
         Ok(Self { bar, ruleset: rules.digest().to_owned(), triage, sinks })
@@ -189,13 +188,28 @@ fn now() -> anyhow::Result<u64> {
     }
 }
 
-/// Writes the reports that were asked for besides the one on standard output.
-pub(super) fn write_files(report: &Report, outputs: &[(Format, PathBuf)], setting: &Setting<'_>) -> anyhow::Result<()> {
-    for (format, file) in outputs.iter().filter(|(format, _)| *format != Format::Jsonl) {
-        let text = render(report, *format, setting)?;
-        std::fs::write(file, text).with_context(|| format!("writing {}", file.display()))?;
+/// The reports that were asked for besides the one on standard output.
+pub(super) struct Outputs {
+    sinks: Vec<(Format, Sink)>,
+}
+
+impl Outputs {
+    /// Opens the files.
+    pub(super) fn open(wanted: &[(Format, PathBuf)]) -> anyhow::Result<Self> {
+        let sinks = wanted.iter().map(|(format, path)| Ok((*format, Sink::open(path)?)));
+        Ok(Self { sinks: sinks.collect::<anyhow::Result<_>>()? })
     }
-    Ok(())
+
+    /// Where the files are.
+    pub(super) fn paths(&self) -> impl Iterator<Item = PathBuf> {
+        self.sinks.iter().map(|(_, sink)| sink.path().to_owned())
+    }
+
+    /// Writes them all, whatever becomes of each; the first failure is told.
+    pub(super) fn write(&self, report: &Report, setting: &Setting<'_>) -> anyhow::Result<()> {
+        let write = |(format, sink): &(Format, Sink)| sink.write(&render(report, *format, setting)?);
+        self.sinks.iter().map(write).fold(Ok(()), anyhow::Result::and)
+    }
 }
 
 /// Prints the report on standard output.

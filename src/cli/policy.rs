@@ -9,6 +9,7 @@ use weighin::Policy;
 use weighin::policy::{Baseline, Date, PolicyError, Setting, Trees, Triage};
 use weighin::rules::Severity;
 
+use crate::cli::sink::Sink;
 use crate::cli::terminal;
 
 #[derive(Debug, ClapArgs)]
@@ -144,11 +145,16 @@ impl TriageArgs {
         Ok(Triage::new(policy, baseline, today()?)?)
     }
 
-    /// Writes the baseline of a report, where that is wanted.
-    pub(super) fn write(&self, report: &weighin::Report) -> anyhow::Result<()> {
-        let Some(file) = &self.write_baseline else { return Ok(()) };
-        std::fs::write(file, Baseline::of(report).to_json()?).with_context(|| format!("writing {}", file.display()))
+    /// Opens the file that the baseline of the report goes to, where that is
+    /// wanted; [`write_baseline`] writes it.
+    pub(super) fn open_baseline(&self) -> anyhow::Result<Option<Sink>> {
+        self.write_baseline.as_deref().map(Sink::open).transpose()
     }
+}
+
+/// Writes the findings of a report as a baseline.
+pub(super) fn write_baseline(report: &weighin::Report, to: &Sink) -> anyhow::Result<()> {
+    to.write(&Baseline::of(report).to_json()?)
 }
 
 /// The day, in UTC: that of `SOURCE_DATE_EPOCH` where it is set

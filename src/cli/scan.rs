@@ -1,15 +1,18 @@
 //! `weighin scan`.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args as ClapArgs;
 use weighin::report::{ExitCode, Report, Style};
+use weighin::shelter::Closed;
 use weighin::source::{HfCache, HubName, Walk};
 use weighin::{Limits, Progress as _, Scanner};
 
-use crate::cli::output::{self, Format, Lines, Setting};
+use crate::cli::output::{self, Format, Lines, Outputs, Setting};
 use crate::cli::policy;
+use crate::cli::sandbox::SandboxArgs;
 use crate::cli::terminal::{self, Bar, Colour};
 
 /// Scan files and directory trees.
@@ -54,6 +57,8 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t = Colour::Auto)]
     color: Colour,
     #[command(flatten)]
+    sandbox: SandboxArgs,
+    #[command(flatten)]
     policy: policy::PolicyArgs,
     #[command(flatten)]
     triage: policy::TriageArgs,
@@ -87,20 +92,27 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let policy = args.policy.policy(&paths)?;
     let triage = args.triage.triage(&policy, &paths)?;
     let rules = policy.rule_set()?;
+    let mut outputs = Outputs::open(&args.output)?;
+    let baseline = args.triage.open_baseline()?;
+    let written = outputs.paths().chain(baseline.iter().map(|sink| sink.path().to_owned()));
     let scanner = Scanner::new(&rules)
         .with_limits(policy.limits())
         .with_walk(Walk::default().following(args.follow))
         .excluding(policy.excluded()?)
         .with_digests(policy.digest_lists()?)
-        .with_threads(args.threads)
+        .writing(written)
+        .with_threads(threads(args.threads))
         .with_depth(args.depth.into());
     let to_stdout = args.format == Format::Jsonl;
-    let lines = Lines::new(Bar::new(args.quiet), &rules, &triage, to_stdout, &args.output)?;
-    let report = scan(&scanner, &paths, lines)?.triaged(&triage);
-    args.triage.write(&report)?;
+    let lines = Lines::new(Bar::new(args.quiet), &rules, &triage, to_stdout, &mut outputs)?;
+    let mut closed = args.sandbox.close(args.quiet)?;
+    let report = scan(&scanner, &paths, lines, &mut closed)?.triaged(&triage).within(closed.sandbox().clone());
+    if let Some(baseline) = &baseline {
+        policy::write_baseline(&report, baseline)?;
+    }
     let style = Style { verbose: args.verbose, ..Style::default() };
     let setting = Setting { rules: &rules, style, category: args.sarif_category.as_deref() };
-    output::write_files(&report, &args.output, &setting)?;
+    outputs.write(&report, &setting)?;
     let style = terminal::style(args.color, args.verbose, args.quiet);
     output::print(&report, args.format, &Setting { style, ..setting })?;
     let code = report.exit_code(policy.fail_on.value, policy.allow_incomplete.value);
@@ -142,11 +154,13 @@ fn target(path: &Path, cache: Option<&HfCache>) -> PathBuf {
     })
 }
 
-fn scan(scanner: &Scanner<'_>, paths: &[PathBuf], lines: Lines<'_>) -> anyhow::Result<Report> {
+fn scan(scanner: &Scanner<'_>, paths: &[PathBuf], lines: Lines<'_>, closed: &mut Closed) -> anyhow::Result<Report> {
     let (stdin, files): (Vec<&PathBuf>, Vec<&PathBuf>) =
         paths.iter().partition(|path| path.as_path() == Path::new("-"));
     let files: Vec<PathBuf> = files.into_iter().cloned().collect();
-    let mut report = scanner.scan(&files, &lines);
+    let finds = scanner.find(&files);
+    closed.narrow(&finds.needed())?;
+    let mut report = scanner.scan_found(finds, &lines);
     if !stdin.is_empty() {
         let piped = scanner.scan_reader("<stdin>", &mut std::io::stdin().lock())?;
         lines.done(&piped);
@@ -154,6 +168,12 @@ fn scan(scanner: &Scanner<'_>, paths: &[PathBuf], lines: Lines<'_>) -> anyhow::R
     }
     lines.finish()?;
     Ok(report)
+}
+
+/// How many threads to use. The standard library reads the quota of a container
+/// from files that the sandbox closes.
+fn threads(wanted: usize) -> usize {
+    if wanted > 0 { wanted } else { std::thread::available_parallelism().map_or(1, NonZero::get) }
 }
 
 fn limits_help() -> String {

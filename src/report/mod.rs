@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use crate::artifact::{Artifact, Gap};
 use crate::policy::{PolicyRecord, Triage, TriageRecord};
 use crate::rules::{RuleSet, Severity, hex};
+use crate::shelter::Sandbox;
 use crate::source::HubFile;
 
 pub use cyclonedx::cyclonedx;
@@ -63,6 +64,10 @@ pub struct Report {
     pub tool: Tool,
     /// What judged.
     pub ruleset: RuleSetRecord,
+    /// What confined the process while it scanned; absent when a library
+    /// scanned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<Sandbox>,
     /// The policy that was in force; absent when there was no file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicyRecord>,
@@ -272,6 +277,7 @@ impl Report {
             schema_version: SCHEMA_VERSION,
             tool: Tool { name: "weighin".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
             ruleset: RuleSetRecord { digest: rules.digest().to_owned(), rules: rules.rules().len() },
+            sandbox: None,
             policy: None,
             triage: None,
             summary: Summary::of(&files),
@@ -294,6 +300,13 @@ impl Report {
         self.policy = triage.policy().cloned();
         self.triage = triage.apply(&mut self.files);
         self.recount();
+        self
+    }
+
+    /// The same, saying what confined the scan.
+    #[must_use]
+    pub fn within(mut self, sandbox: Sandbox) -> Self {
+        self.sandbox = Some(sandbox);
         self
     }
 

@@ -124,7 +124,7 @@ fn summary(out: &mut String, report: &Report, style: Style) {
     let summary = &report.summary;
     if summary.files == 0 {
         out.push_str("Nothing was scanned.\n");
-        triage(out, report, style);
+        setting(out, report, style);
         return;
     }
     let part = |count: usize, verdict: Verdict| {
@@ -157,12 +157,15 @@ fn summary(out: &mut String, report: &Report, style: Style) {
         let list: Vec<String> = reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
         let _ = writeln!(out, "not fully examined: {} ({})", plural(summary.with_gaps, "file"), list.join(", "));
     }
-    triage(out, report, style);
+    setting(out, report, style);
 }
 
-/// What the policy did: what it leaves out, what it suppresses, and entries
-/// that can go.
-fn triage(out: &mut String, report: &Report, style: Style) {
+/// What confined the scan, and what the policy did: what it leaves out, what it
+/// suppresses, and entries that can go.
+fn setting(out: &mut String, report: &Report, style: Style) {
+    if let Some(sandbox) = report.sandbox.as_ref().filter(|_| style.verbose) {
+        let _ = writeln!(out, "sandbox: {}", sanitise(&sandbox.to_string()));
+    }
     if let Some(policy) = &report.policy {
         let left_out = match report.summary.excluded {
             0 => String::new(),

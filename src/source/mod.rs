@@ -2,6 +2,7 @@
 //! Hugging Face Hub, and standard input.
 
 mod dvc;
+mod finds;
 mod hf_cache;
 mod hub;
 mod repository;
@@ -15,6 +16,7 @@ use crate::artifact::Gap;
 
 pub use crate::engine::{DigestValue, StoredDigest};
 pub(crate) use dvc::Covered;
+pub use finds::Finds;
 pub use hf_cache::{Absent, HfCache};
 pub use hub::{HubFile, HubKind, HubName, HubRepository, is_commit};
 pub use walk::walk;

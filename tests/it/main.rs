@@ -15,6 +15,7 @@ mod policy;
 mod properties;
 mod reports;
 mod rules;
+mod sandbox;
 mod schema;
 mod tidy;
 mod triage;
