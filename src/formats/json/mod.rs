@@ -2,6 +2,10 @@
 //! and string is seen; keys that make a loader import, construct or fetch
 //! something are evidence, encoded payloads are children.
 
+mod documents;
+
+use std::borrow::Cow;
+
 use crate::artifact::GapReason;
 use crate::engine::Cx;
 use crate::formats::{About, Format, Head, Match};
@@ -47,10 +51,9 @@ impl Format for Json {
     }
 
     fn recognise(&self, head: &Head<'_>) -> Match {
-        let utf16 = head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff");
-        match (begins(head.first), head.is_named(NAMED)) {
+        let start = head.first.get(..head.first.len().min(1024)).unwrap_or_default();
+        match (begins(&documents::decoded(start)), head.is_named(NAMED)) {
             (true, _) => Match::Likely,
-            (false, true) if utf16 => Match::Likely,
             (false, true) => Match::Name,
             _ => Match::No,
         }
@@ -63,11 +66,17 @@ impl Format for Json {
 }
 
 fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
-    let bytes = input.all(cx.limits().header_bytes)?;
-    let decoded = matches!(bytes.get(..2), Some(b"\xff\xfe" | b"\xfe\xff")).then(|| text::decode(&bytes).into_owned());
-    let bytes = decoded.as_ref().map_or(bytes.as_slice(), |text| text.as_bytes());
+    let whole = input.all(cx.limits().header_bytes)?;
+    let decoded = documents::decoded(&whole);
+    let bytes: &[u8] = &decoded;
     let name = cx.name().to_lowercase();
-    let outcome = documents(bytes, cx);
+    let mut kinds = documents::Kinds::default();
+    let outcome = documents(bytes, &mut kinds, cx);
+    let text = match &decoded {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(text) => Some(text.as_slice()),
+    };
+    kinds.examine(input, text, cx)?;
     let named = NAMED.iter().any(|ending| name.ends_with(ending));
     if let Err(stop) = &outcome
         && named
@@ -84,7 +93,7 @@ fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
 }
 
 /// Reads one document, or one a line.
-fn documents(bytes: &[u8], cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+fn documents(bytes: &[u8], kinds: &mut documents::Kinds, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     let depth = cx.limits().nesting;
     let mut base = 0_usize;
     let lines = LINES.iter().any(|ending| cx.name().to_lowercase().ends_with(ending));
@@ -94,7 +103,7 @@ fn documents(bytes: &[u8], cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
             return Ok(());
         }
         let mut events = Events::new(rest, depth);
-        document(&mut events, to_u64(base), cx).map_err(|stop| stop.shifted(to_u64(base)))?;
+        document(&mut events, to_u64(base), kinds, cx).map_err(|stop| stop.shifted(to_u64(base)))?;
         let read = crate::input::to_usize(events.after());
         base = base.saturating_add(read);
         // More documents follow each other in JSON Lines; elsewhere, Python
@@ -106,7 +115,7 @@ fn documents(bytes: &[u8], cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     }
 }
 
-fn document(events: &mut Events<'_>, base: u64, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+fn document(events: &mut Events<'_>, base: u64, kinds: &mut documents::Kinds, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     let mut walk = Walk::new(cx.name());
     while let Some((offset, event)) = events.next()? {
         cx.charge(1, offset)?;
@@ -115,7 +124,10 @@ fn document(events: &mut Events<'_>, base: u64, cx: &mut Cx<'_, '_>) -> Result<(
             Event::BeginObject => walk.open_object(),
             Event::BeginArray => walk.open_array(),
             Event::EndObject | Event::EndArray => walk.close(),
-            Event::Key(key) => walk.key(&key),
+            Event::Key(key) => {
+                kinds.key(&key);
+                walk.key(&key);
+            }
             Event::String(text) => walk.string(&text, offset, cx)?,
             Event::Bool(value) => walk.truth(value, offset, cx),
             Event::Number(_) | Event::Null => walk.other(),

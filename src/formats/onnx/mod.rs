@@ -73,17 +73,19 @@ enum Kindred {
 fn message_of(shape: &Shape, head: &[u8]) -> Option<Kindred> {
     // `ir_version` is 3 to 13 today; a SavedModel's first number is 1.
     let version = shape.number(1).is_some_and(|version| (2..=64).contains(&version));
+    let opset = matches!(shape.first(8), Some(Value::Bytes(_)));
+    // Parsers skip fields that they do not know.
+    let known = shape.only(&MODEL_FIELDS);
     if let Some(Value::Bytes(graph)) = shape.first(7)
         && graph.len > 0
-        && shape.only(&MODEL_FIELDS)
+        && (known || version && opset)
         && matches!(
             shape.bytes(7, head).and_then(|graph| graph.first()),
             None | Some(0x0a | 0x12 | 0x2a | 0x52 | 0x5a | 0x62 | 0x6a)
         )
         && (version || shape.first(1).is_none())
     {
-        let opset = matches!(shape.first(8), Some(Value::Bytes(_)));
-        return Some(Kindred::Model { sure: version || opset });
+        return Some(Kindred::Model { sure: known && (version || opset) });
     }
     // `dims`, `data_type`, then values; a name is usual.
     let dtype = shape.number(2).is_some_and(|dtype| (1..=32).contains(&dtype));

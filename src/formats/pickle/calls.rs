@@ -21,11 +21,15 @@ const ARGUMENTS_SEARCHED: usize = 4096;
 /// What has been reported of calls, so that a repeat is not reported again.
 #[derive(Debug, Default)]
 pub(super) struct CallLog {
-    calls: BTreeMap<(String, How), BTreeSet<String>>,
+    calls: BTreeMap<Heard, BTreeSet<String>>,
     callbacks: BTreeSet<(String, String)>,
     persistent: BTreeSet<String>,
     writes: BTreeSet<(String, &'static str)>,
 }
+
+/// What calls are counted together: a name that is called harmlessly many times
+/// does not cover the call that is not.
+type Heard = (String, How, bool, Option<&'static str>);
 
 /// What a callable amounts to.
 pub(super) struct Target {
@@ -215,7 +219,7 @@ impl Machine<'_> {
     fn unknown_call(&mut self, callee: Value, args: Value, how: How, cx: &mut Cx<'_, '_>) {
         let shown = self.render(callee);
         let call = self.render_call(&shown, args);
-        let seen = self.log.calls.entry((shown.clone(), how)).or_default();
+        let seen = self.log.calls.entry((shown.clone(), how, false, None)).or_default();
         if seen.len() < CALLS_SHOWN && seen.insert(call.clone()) {
             cx.push(
                 Evidence::new(Fact::PickleUnknownCall, shown.clone(), self.span_here())
@@ -238,16 +242,22 @@ impl Machine<'_> {
         settled: bool,
         cx: &mut Cx<'_, '_>,
     ) {
-        if self.log.calls.get(&(name.to_owned(), how)).is_some_and(|seen| seen.len() >= CALLS_SHOWN) {
+        let given = match how {
+            How::NewObj | How::NewObjEx => None,
+            _ => super::given::kind(self, all),
+        };
+        let heard = (name.to_owned(), how, settled, given);
+        if self.log.calls.get(&heard).is_some_and(|seen| seen.len() >= CALLS_SHOWN) {
             return;
         }
         let written = self.render(callee);
         let call = self.render_call(&written, args);
-        let seen = self.log.calls.entry((name.to_owned(), how)).or_default();
+        let seen = self.log.calls.entry(heard).or_default();
         if !seen.insert(call.clone()) {
             return;
         }
-        let capital = name.rsplit('.').next().is_some_and(|last| last.starts_with(char::is_uppercase));
+        let function = name.rsplit('.').next().unwrap_or(name);
+        let capital = function.starts_with(char::is_uppercase);
         let only_new = match how {
             How::NewObj | How::NewObjEx => true,
             // Without arguments the loader calls `__new__` alone.
@@ -255,11 +265,15 @@ impl Machine<'_> {
             How::Reduce | How::Folded => false,
         };
         let mut evidence = Evidence::new(Fact::PickleCall, name, self.span_here())
+            .with("function", function)
             .with("opcode", how.name())
             .with("runs", if only_new { "new" } else { "init" })
             .with("call", call);
         if settled {
             evidence = evidence.with("settled", "true");
+        }
+        if let Some(given) = given {
+            evidence = evidence.with("given", given);
         }
         for (index, arg) in all.iter().take(4).enumerate() {
             evidence = evidence.with(format!("arg.{index}"), self.render(*arg));

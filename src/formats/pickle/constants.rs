@@ -25,9 +25,14 @@ impl Machine<'_> {
 
     /// The text of a string value, when it is known and not above the limit.
     pub(super) fn text_of(&self, value: Value) -> Option<String> {
+        self.text_within(value, self.limits.string_bytes)
+    }
+
+    /// The same, when it is written in at most `bound` bytes.
+    pub(super) fn text_within(&self, value: Value, bound: u64) -> Option<String> {
         match value.kind() {
             Kind::Str(offset) => {
-                let (code, bytes) = self.argument_bytes(offset, self.limits.string_bytes).ok()?;
+                let (code, bytes) = self.argument_bytes(offset, bound).ok()?;
                 Some(match code {
                     op::STRING => lossy(&unescape(strip_quotes(&bytes), false)),
                     op::UNICODE => String::from_utf8_lossy(&unescape(&bytes, true)).into_owned(),

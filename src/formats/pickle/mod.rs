@@ -5,6 +5,7 @@ mod calls;
 mod codecs;
 mod constants;
 mod fold;
+mod given;
 mod hooks;
 mod imports;
 mod joblib;

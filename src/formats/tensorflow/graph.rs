@@ -89,13 +89,15 @@ impl<'r, 'i, 'j, 'e> Reader<'r, 'i, 'j, 'e> {
         self.walker.text(bytes, bound)
     }
 
-    /// `GraphDef`
-    pub(super) fn graph_def(&mut self, message: Message) -> Result<(), Stop> {
-        self.nodes(message, 1, "")?;
-        let mut rest = message;
-        while let Some(field) = self.walker.next(&mut rest)? {
-            if let (2, Value::Bytes(library)) = (field.number, field.value) {
-                self.library(library.message())?;
+    /// `GraphDef`, in as many parts as it is written: a parser merges them.
+    pub(super) fn graph_def(&mut self, parts: &[Message]) -> Result<(), Stop> {
+        self.nodes(parts, 1, "")?;
+        for part in parts {
+            let mut rest = *part;
+            while let Some(field) = self.walker.next(&mut rest)? {
+                if let (2, Value::Bytes(library)) = (field.number, field.value) {
+                    self.library(library.message())?;
+                }
             }
         }
         Ok(())
@@ -118,22 +120,25 @@ impl<'r, 'i, 'j, 'e> Reader<'r, 'i, 'j, 'e> {
                     }
                 }
             }
-            self.nodes(function, 3, &name)?;
+            self.nodes(&[function], 3, &name)?;
         }
         Ok(())
     }
 
     /// All nodes of a graph or function, which stand in field `number`.
-    fn nodes(&mut self, mut message: Message, number: u32, function: &str) -> Result<(), Stop> {
+    fn nodes(&mut self, parts: &[Message], number: u32, function: &str) -> Result<(), Stop> {
         let mut known: BTreeMap<String, Known> = BTreeMap::new();
         let mut pending: Vec<Pending> = Vec::new();
-        while let Some(field) = self.walker.next(&mut message)? {
-            self.cx.charge(1, field.at)?;
-            if let Value::Bytes(node) = field.value
-                && field.number == number
-            {
-                let node = self.node(node.message(), field.at)?;
-                self.note(node, &mut known, &mut pending)?;
+        for part in parts {
+            let mut message = *part;
+            while let Some(field) = self.walker.next(&mut message)? {
+                self.cx.charge(1, field.at)?;
+                if let Value::Bytes(node) = field.value
+                    && field.number == number
+                {
+                    let node = self.node(node.message(), field.at)?;
+                    self.note(node, &mut known, &mut pending)?;
+                }
             }
         }
         for waiting in pending {
@@ -222,12 +227,13 @@ impl<'r, 'i, 'j, 'e> Reader<'r, 'i, 'j, 'e> {
         let mut texts = Vec::new();
         let saver = self.savers.contains(&node.name);
         for attribute in &node.attributes {
-            let (mut key, mut value) = (String::new(), None);
+            // Written more than once, a value is merged.
+            let (mut key, mut values) = (String::new(), Vec::new());
             let mut rest = attribute.message();
             while let Some(field) = self.walker.next(&mut rest)? {
                 match (field.number, field.value) {
                     (1, Value::Bytes(text)) => key = self.walker.text(text, 256)?,
-                    (2, Value::Bytes(bytes)) => value = Some(bytes),
+                    (2, Value::Bytes(bytes)) => values.push(bytes),
                     _ => {}
                 }
             }
@@ -236,8 +242,12 @@ impl<'r, 'i, 'j, 'e> Reader<'r, 'i, 'j, 'e> {
                 key.as_str(),
                 "shared_name" | "container" | "_class" | "device" | "config_proto" | "executor_type" | "metadata"
             );
-            let Some(value) = value.filter(|_| !elsewhere && !key.starts_with("_output")) else { continue };
-            self.value(value.message(), saver, &mut texts)?;
+            if elsewhere || key.starts_with("_output") {
+                continue;
+            }
+            for value in values {
+                self.value(value.message(), saver, &mut texts)?;
+            }
         }
         Ok(texts)
     }

@@ -31,16 +31,17 @@ impl Reader<'_, '_, '_, '_> {
             }
         }
         let mut rest = message;
+        let mut graph: Vec<Message> = Vec::new();
         while let Some(field) = self.walker.next(&mut rest)? {
             self.cx.charge(1, field.at)?;
             match (field.number, field.value) {
-                (2, Value::Bytes(graph)) => self.graph_def(graph.message())?,
+                (2, Value::Bytes(part)) => graph.push(part.message()),
                 (4, Value::Bytes(collection)) => self.collection(collection.message())?,
                 (7, Value::Bytes(objects)) => self.objects(objects.message())?,
                 _ => {}
             }
         }
-        Ok(())
+        self.graph_def(&graph)
     }
 
     /// `SaverDef`: the tensors that save and restore hang on.

@@ -70,7 +70,7 @@ impl Format for TensorFlow {
         let outcome = match kindred {
             Kindred::SavedModel => reader.saved_model(whole),
             Kindred::MetaGraph => reader.meta_graph(whole),
-            Kindred::Graph => reader.graph_def(whole),
+            Kindred::Graph => reader.graph_def(&[whole]),
             Kindred::KerasMetadata => reader.keras_metadata(whole),
             Kindred::Fingerprint => Ok(()),
         };
@@ -79,9 +79,28 @@ impl Format for TensorFlow {
     }
 }
 
-/// Which message it is by its first fields, and whether that is sure.
+/// Which message it is, and whether that is sure. TensorFlow opens some by a
+/// fixed name, and skips the fields that it does not know; so these are what
+/// their name says as long as they are protobuf at all.
 fn kindred(head: &Head<'_>) -> Option<(Kindred, bool)> {
     let shape = Shape::of(head.first, head.len)?;
+    by_fields(&shape, head).or(match head.name {
+        "saved_model.pb" => Some((Kindred::SavedModel, true)),
+        "keras_metadata.pb" => Some((Kindred::KerasMetadata, true)),
+        "fingerprint.pb" => Some((Kindred::Fingerprint, true)),
+        name if name.ends_with(".meta") && matches!(shape.first(2), Some(Value::Bytes(_))) => {
+            Some((Kindred::MetaGraph, false))
+        }
+        name if name.ends_with(".pb") && matches!(shape.first(2), Some(Value::Bytes(_))) => {
+            let first = shape.bytes(2, head.first)?;
+            is_meta_graph(first, shape.first(2)).then_some((Kindred::SavedModel, false))
+        }
+        _ => None,
+    })
+}
+
+/// Which message it is by its first fields, none of which is unknown.
+fn by_fields(shape: &Shape, head: &Head<'_>) -> Option<(Kindred, bool)> {
     if head.name == "fingerprint.pb" && shape.only(&[1, 2, 3, 4, 5, 6, 7]) && shape.complete {
         return Some((Kindred::Fingerprint, true));
     }

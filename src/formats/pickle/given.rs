@@ -1,0 +1,199 @@
+//! What the texts among a call's arguments look like. Numbers, shapes and the
+//! names of things are what honest calls are given; a command line, source
+//! code or an address says what the caller is after, whatever the callable.
+
+use super::machine::Machine;
+use super::value::{Node, Value};
+use crate::text::shell;
+
+/// Texts of one call that are looked at, lists within lists included.
+const TEXTS: usize = 32;
+
+/// Bytes of a text that is looked at; longer ones are data.
+const LENGTH: u64 = 65_536;
+
+/// Programs that a command line begins with and a sentence or label does not.
+const PROGRAMS: &[&str] = &[
+    "ash",
+    "awk",
+    "base64",
+    "bash",
+    "busybox",
+    "calc",
+    "cat",
+    "chmod",
+    "chown",
+    "cmd",
+    "cp",
+    "crontab",
+    "cscript",
+    "curl",
+    "dash",
+    "dd",
+    "docker",
+    "echo",
+    "env",
+    "gcc",
+    "git",
+    "id",
+    "ksh",
+    "kubectl",
+    "ls",
+    "mkdir",
+    "mkfifo",
+    "mshta",
+    "mv",
+    "nc",
+    "ncat",
+    "netcat",
+    "nohup",
+    "nslookup",
+    "perl",
+    "php",
+    "ping",
+    "pip",
+    "pip3",
+    "powershell",
+    "printf",
+    "ps",
+    "pwsh",
+    "python",
+    "python2",
+    "python3",
+    "rm",
+    "ruby",
+    "scp",
+    "sh",
+    "sleep",
+    "socat",
+    "ssh",
+    "sudo",
+    "tar",
+    "tee",
+    "touch",
+    "uname",
+    "wget",
+    "whoami",
+    "wscript",
+    "xcalc",
+    "xterm",
+    "zsh",
+];
+
+/// What stands in Python source and hardly in anything else.
+const SOURCE: &[&str] = &[
+    "__import__(",
+    "os.system",
+    "os.popen",
+    "subprocess.",
+    "exec(",
+    "eval(",
+    "compile(",
+    "open(",
+    "print(",
+    "lambda:",
+    "lambda ",
+    "__class__",
+    "__globals__",
+    "__builtins__",
+    "__subclasses__",
+];
+
+/// What the arguments of a call hold that gives it away: `command`, `source`,
+/// `address` or `path`, the most telling first.
+pub(super) fn kind(machine: &Machine<'_>, args: &[Value]) -> Option<&'static str> {
+    let mut waiting: Vec<(Value, bool)> = args.iter().rev().map(|arg| (*arg, false)).collect();
+    let mut found: Option<&'static str> = None;
+    let mut looked = 0_usize;
+    while let Some((value, listed)) = waiting.pop() {
+        looked = looked.saturating_add(1);
+        if looked > TEXTS {
+            break;
+        }
+        if matches!(machine.arena.get(value), Some(Node::Container { .. })) {
+            let items = machine.arena.items(value, TEXTS);
+            let several = items.len() > 1;
+            let first = items.iter().take(1).map(|item| (*item, several));
+            let rest = items.iter().skip(1).map(|item| (*item, false));
+            waiting.extend(first.chain(rest));
+            continue;
+        }
+        let short = |span: (u64, u64)| span.1 <= LENGTH;
+        let text = machine.text_within(value, LENGTH).or_else(|| {
+            machine.bytes_span(value).filter(|span| short(*span))?;
+            String::from_utf8(machine.bytes_of(value)?).ok()
+        });
+        let Some(text) = text else { continue };
+        let kind = of_text(&text, listed);
+        match (kind, found) {
+            (Some("command" | "source"), _) => return kind,
+            (Some("address"), _) | (Some(_), None) => found = kind,
+            _ => {}
+        }
+    }
+    found
+}
+
+/// What one text is; `listed` when it is the first of several, as the program
+/// is among the words of a command.
+fn of_text(text: &str, listed: bool) -> Option<&'static str> {
+    let text = text.trim();
+    let program = shell::program(text);
+    let alone = !text.contains(char::is_whitespace);
+    let known = PROGRAMS.contains(&program.as_str());
+    if known && (listed || !alone || text.starts_with(['/', '\\'])) || is_script(text) {
+        return Some("command");
+    }
+    let imports = text.lines().flat_map(|line| line.split(';')).any(|statement| {
+        let mut words = statement.split_whitespace();
+        match words.next() {
+            Some("import") => words.next().is_some_and(is_module) && !statement.contains("import the"),
+            Some("from") => words.nth(1) == Some("import"),
+            _ => false,
+        }
+    });
+    if imports || SOURCE.iter().any(|part| text.contains(part)) {
+        return Some("source");
+    }
+    if is_address(text) {
+        return Some("address");
+    }
+    is_path(text).then_some("path")
+}
+
+/// Words that a shell would take apart.
+fn is_script(text: &str) -> bool {
+    ["$(", "`", " && ", " || ", " | ", "; ", " > ", " >> ", " 2>", "/dev/tcp/"].iter().any(|part| text.contains(part))
+        && text.split(['|', ';', '&', '(', '`']).any(|part| {
+            let program = shell::program(part);
+            PROGRAMS.contains(&program.as_str())
+        })
+}
+
+fn is_module(word: &str) -> bool {
+    word.trim_end_matches(',')
+        .split('.')
+        .all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+}
+
+fn is_address(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else { return false };
+    let scheme = scheme.rsplit(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '+' | '-' | '.')).next();
+    scheme.is_some_and(|scheme| (2..=16).contains(&scheme.len()))
+        && rest.chars().next().is_some_and(|c| !c.is_whitespace())
+}
+
+fn is_path(text: &str) -> bool {
+    const ENDINGS: &[&str] = &[
+        ".py", ".pyc", ".pyd", ".so", ".dll", ".dylib", ".sh", ".bat", ".ps1", ".exe", ".pkl", ".pickle", ".joblib",
+        ".pt", ".pth", ".yaml", ".yml", ".json", ".txt", ".csv", ".zip", ".tar", ".gz", ".h5", ".keras", ".onnx",
+    ];
+    if text.contains('\n') || text.len() > 1024 {
+        return false;
+    }
+    let drive = text.get(1..3).is_some_and(|start| matches!(start, ":\\" | ":/"));
+    text.starts_with(['/', '~']) && text.len() > 1
+        || drive
+        || text.contains("../")
+        || ENDINGS.iter().any(|ending| text.ends_with(ending)) && !text.contains(' ')
+}
