@@ -119,7 +119,7 @@ fn a_users_rules_join_in() {
 fn inspect_shows_without_judging() {
     let (code, text, _) = output(&["inspect", EVIL]);
     assert_eq!(code, 0);
-    assert!(text.contains("os.system"), "{text}");
+    assert!(text.contains("from os import system") && text.contains("system('echo weighin')"), "{text}");
     let (_, imports, _) = output(&["inspect", "--imports", EVIL]);
     assert_eq!(imports.trim(), "os.system");
     let (_, opcodes, _) = output(&["inspect", "--opcodes", EVIL]);
