@@ -61,7 +61,7 @@ macro_rules! kinds {
 
 kinds! {
     PickleImport = "pickle.import", "A Python name that a pickle imports. Value: canonical dotted name. Attributes: `how` (opcode, or `getattr` and the like when folded), `written` (as the stream spells it, when that differs), `called` (`true` when a call of it is evidence too).";
-    PickleCall = "pickle.call", "A call that a pickle makes. Value: canonical name of the callable. Attributes: `function` (the last part of the name), `opcode`, `runs` (`init` when the callable's own code runs, `new` when only `__new__` does), `call` (rendered), `count`, `arg.N` (rendered argument N), `given` (`command`, `source`, `address` or `path`, when a text among the arguments is one).";
+    PickleCall = "pickle.call", "A call that a pickle makes. Value: canonical name of the callable. Attributes: `function` (the last part of the name), `opcode`, `runs` (`init` when the callable's own code runs, `new` when only `__new__` does), `call` (rendered), `count`, `arg.N` (rendered argument N), `given` (`command`, `source`, `address` or `path`, when a text among the arguments is one), `chain` (the lookups and decoders that lead to it), `steps` (their offsets).";
     PickleCallback = "pickle.callback", "A callable handed to a call, which may call it. Value: its name. Attributes: `to` (the callable that receives it), `call`.";
     PickleUnknownCall = "pickle.unknown-call", "A call of a value that can't be resolved to a name. Value: the rendered callable. Attributes: `opcode`, `call`.";
     PickleComputed = "pickle.computed-import", "An import whose module or name is not a literal of the stream. Value: what could be resolved of it. Attributes: `how`.";

@@ -5,6 +5,16 @@
 use serde::Serialize;
 use serde_json::Value;
 
+/// Columns of a table of tensors.
+pub(crate) const TENSORS: &[&str] = &["name", "dtype", "shape", "offset", "bytes"];
+
+/// Columns of a table of what a graph takes or gives.
+pub(crate) const INTERFACE: &[&str] = &["name", "dtype", "shape"];
+
+/// Columns of a table of an archive's members: how long each is unpacked and
+/// stored, and where its data begin.
+pub(crate) const MEMBERS: &[&str] = &["name", "method", "size", "stored", "offset"];
+
 /// What the formats say of one artifact beyond its evidence.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Contents {

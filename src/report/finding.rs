@@ -38,6 +38,9 @@ pub struct Finding {
     pub cwe: Vec<String>,
     /// CVE ids of known instances.
     pub cve: Vec<String>,
+    /// Other rules that say no worse of the same call, or of what leads to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
     /// Why it does not count; absent when it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suppressed: Option<Suppressed>,
@@ -93,7 +96,7 @@ impl Finding {
             rule_severity: None,
             confidence: rule.confidence,
             title: rule.title.clone(),
-            message: fill(&rule.message, evidence),
+            message: fill(&rule.message, evidence) + &by_way_of(evidence),
             location: Location { offset: evidence.span.offset, length: evidence.span.length, ..Location::default() },
             evidence: FactRecord {
                 kind: evidence.kind.name().to_owned(),
@@ -105,9 +108,42 @@ impl Finding {
             ssdf: rule.ssdf.clone(),
             cwe: rule.cwe.clone(),
             cve: rule.cve.clone(),
+            also: Vec::new(),
             suppressed: None,
         }
     }
+}
+
+impl Finding {
+    /// Its rule, and those that say the same of the same call.
+    pub fn rules(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.rule.as_str()).chain(self.also.iter().map(String::as_str))
+    }
+
+    /// Takes in one that is about the same call and no more severe.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        let add = |list: &mut Vec<String>, more: Vec<String>| {
+            for entry in more {
+                if !list.contains(&entry) {
+                    list.push(entry);
+                }
+            }
+            list.sort();
+        };
+        let rules = std::iter::once(other.rule).chain(other.also).filter(|rule| *rule != self.rule);
+        add(&mut self.also, rules.collect());
+        add(&mut self.ssdf, other.ssdf);
+        add(&mut self.cwe, other.cwe);
+        add(&mut self.cve, other.cve);
+    }
+}
+
+/// What leads to a call, when that is not plain.
+fn by_way_of(evidence: &Evidence) -> String {
+    let Some(chain) = evidence.attribute("chain") else { return String::new() };
+    let shown: String = chain.chars().take(2 * SHOWN).collect();
+    let more = if chain.chars().nth(2 * SHOWN).is_some() { "…" } else { "" };
+    format!(" (by way of {shown}{more})")
 }
 
 /// Replaces `{value}` and `{attribute}` in one pass, so that a value that

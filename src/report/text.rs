@@ -110,6 +110,9 @@ fn finding_block(out: &mut String, finding: &Finding, style: Style) {
         wrapped(out, "            ", &note, style);
     }
     wrapped(out, "            ", &sanitise(&finding.message), style);
+    if !finding.also.is_empty() {
+        wrapped(out, "            ", &format!("the same call: {}", finding.also.join(", ")), style);
+    }
     let times =
         if finding.occurrences > 1 { format!(" and {} more times", finding.occurrences - 1) } else { String::new() };
     let _ = writeln!(

@@ -126,5 +126,5 @@ fn findings(sample: &str, set: &RuleSet, directory: &Path, limits: &Limits) -> R
     let scanner = Scanner::new(set).with_limits(limits.clone());
     let name = Path::new(sample).file_name().unwrap_or_default().to_string_lossy().into_owned();
     let report = scanner.scan_input(&name, Input::positioned(Arc::new(file), len));
-    Ok(report.findings.into_iter().map(|finding| finding.rule).collect())
+    Ok(report.findings.iter().flat_map(|finding| finding.rules().map(str::to_owned)).collect())
 }

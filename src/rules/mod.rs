@@ -4,6 +4,7 @@
 mod check;
 mod declaration;
 mod directory;
+mod merge;
 mod policy;
 pub mod ssdf;
 mod when;
@@ -308,7 +309,7 @@ impl RuleSet {
                 }
             }
         }
-        artifact.findings = findings.into_values().collect();
+        artifact.findings = merge::merge(findings.into_values().collect(), &artifact.evidence);
         artifact.findings.sort_by(|a, b| {
             (std::cmp::Reverse(a.severity), a.location.offset, &a.rule).cmp(&(
                 std::cmp::Reverse(b.severity),

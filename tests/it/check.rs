@@ -52,6 +52,17 @@ pub fn files_of(sample: &Sample) -> Vec<PathBuf> {
     files
 }
 
+/// Compares `text` with what is kept in `tests/golden/`, or keeps it.
+pub fn golden(name: &str, text: &str) {
+    let path = root().join("tests/golden").join(name);
+    if std::env::var_os("WEIGHIN_UPDATE").is_some() {
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("writable");
+        std::fs::write(&path, text).expect("writable");
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == text, "{} is not current; run WEIGHIN_UPDATE=1 cargo test\n{text}", path.display());
+}
+
 /// The rules, loaded once.
 pub fn rules() -> &'static RuleSet {
     static RULES: OnceLock<RuleSet> = OnceLock::new();

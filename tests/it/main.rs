@@ -9,6 +9,7 @@ mod dvc;
 mod generated;
 mod hostile;
 mod hub;
+mod inspect;
 mod limits;
 mod nasty;
 mod policy;

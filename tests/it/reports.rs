@@ -9,7 +9,7 @@ use weighin::Scanner;
 use weighin::report::{self, ModelCard, Predicate, Report, SarifOptions};
 use weighin::source::{HubFile, HubKind};
 
-use crate::check::{corpus, root, rules};
+use crate::check::{corpus, golden, root, rules};
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -83,15 +83,6 @@ fn sarif(report: &Report) -> Value {
 fn cyclonedx(report: &Report) -> Value {
     let text = report::cyclonedx(report, &cards(report)).expect("a bill is JSON");
     serde_json::from_str(&text).expect("it parses")
-}
-
-fn golden(name: &str, text: &str) {
-    let path = root().join("tests/golden").join(name);
-    if std::env::var_os("WEIGHIN_UPDATE").is_some() {
-        std::fs::write(&path, text).expect("writable");
-    }
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(kept == text, "tests/golden/{name} is not current; run WEIGHIN_UPDATE=1 cargo test and look at it");
 }
 
 fn schema(name: &str) -> Value {

@@ -17,7 +17,8 @@ fn findings_of(sample: &str) -> BTreeSet<String> {
     let (bad, good) = (corpus().join("known-bad.sha256"), corpus().join("known-good.sha256"));
     let lists = DigestLists::load([bad.as_path()], [good.as_path()]).expect("the lists are well formed");
     let report = Scanner::new(rules()).with_digests(lists).scan(&[path], &());
-    report.files.into_iter().flat_map(|file| file.findings).map(|finding| finding.rule).collect()
+    let findings = report.files.iter().flat_map(|file| &file.findings);
+    findings.flat_map(|finding| finding.rules().map(str::to_owned)).collect()
 }
 
 #[test]

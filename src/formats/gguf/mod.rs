@@ -65,6 +65,9 @@ impl Format for Gguf {
         let n_kv = wire.size()?;
         count(&wire, n_tensors, 24, "tensor-count", 8, cx);
         count(&wire, n_kv, 12, "entry-count", 16, cx);
+        cx.field("version", || wire.version.into());
+        cx.field("n_tensors", || n_tensors.into());
+        cx.field("n_kv", || n_kv.into());
         let metadata = metadata(&mut wire, n_kv, input, cx)?;
         tensors::read(&mut wire, n_tensors, metadata.alignment, input, cx)
     }
@@ -110,6 +113,7 @@ fn metadata(wire: &mut Wire<'_>, n_kv: u64, input: &Input, cx: &mut Cx<'_, '_>) 
             return Err(Stop::Limit { offset: position, limit: "header-bytes" });
         }
         check(&entry, &keys, cx);
+        cx.row("metadata", &["key", "type", "value"], || entry.described(input));
         if entry.key == "general.alignment" {
             match entry.value {
                 Value::Number(Some(value)) if entry.kind == 4 && value.is_power_of_two() => alignment = value,

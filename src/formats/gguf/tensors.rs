@@ -47,7 +47,13 @@ pub(super) fn read(
             return Err(Stop::Limit { offset: position, limit: "header-bytes" });
         }
         check(&tensor, &names, cx);
-        match size(&tensor, cx) {
+        let size = size(&tensor, cx);
+        // Offsets count from where the data begin, which the header decides.
+        cx.row("tensors", &["name", "type", "ne", "offset", "bytes"], || {
+            let kind = types::name(tensor.kind);
+            vec![tensor.name.clone().into(), kind.into(), tensor.ne.clone().into(), tensor.offset.into(), size.into()]
+        });
+        match size {
             Some(bytes) => {
                 if known && tensor.offset != reached {
                     let what = if tensor.offset < reached { "overlap" } else { "hole" };
@@ -140,6 +146,8 @@ fn place(
 ) -> Result<(), Stop> {
     let end_of_header = wire.cursor.position();
     let data_at = end_of_header.checked_next_multiple_of(alignment).unwrap_or(u64::MAX);
+    cx.field("alignment", || alignment.into());
+    cx.field("data_offset", || data_at.into());
     let (length, name) = last.unwrap_or_default();
     let end = data_at.saturating_add(length);
     if end > input.len() {

@@ -36,6 +36,67 @@ pub(super) fn block(kind: u32) -> Option<(u64, u64)> {
     })
 }
 
+/// What ggml calls a tensor type; `type_name` in `ggml/src/ggml.c`.
+pub(super) fn name(kind: u32) -> String {
+    const NAMES: &[&str] = &[
+        "F32",
+        "F16",
+        "Q4_0",
+        "Q4_1",
+        "",
+        "",
+        "Q5_0",
+        "Q5_1",
+        "Q8_0",
+        "Q8_1",
+        "Q2_K",
+        "Q3_K",
+        "Q4_K",
+        "Q5_K",
+        "Q6_K",
+        "Q8_K",
+        "IQ2_XXS",
+        "IQ2_XS",
+        "IQ3_XXS",
+        "IQ1_S",
+        "IQ4_NL",
+        "IQ3_S",
+        "IQ2_S",
+        "IQ4_XS",
+        "I8",
+        "I16",
+        "I32",
+        "I64",
+        "F64",
+        "IQ1_M",
+        "BF16",
+        "Q4_0_4_4",
+        "Q4_0_4_8",
+        "Q4_0_8_8",
+        "TQ1_0",
+        "TQ2_0",
+        "IQ4_NL_4_4",
+        "IQ4_NL_4_8",
+        "IQ4_NL_8_8",
+        "MXFP4",
+    ];
+    named(NAMES, kind)
+}
+
+/// What a type of metadata values is called.
+pub(super) fn value_name(kind: u32) -> String {
+    const NAMES: &[&str] = &[
+        "uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "bool", "string", "array", "uint64", "int64",
+        "float64",
+    ];
+    named(NAMES, kind)
+}
+
+fn named(names: &[&str], kind: u32) -> String {
+    let name = usize::try_from(kind).ok().and_then(|kind| names.get(kind)).filter(|name| !name.is_empty());
+    name.map_or_else(|| format!("type {kind}"), |name| (*name).to_owned())
+}
+
 /// The types of metadata values; `gguf_type` in `ggml/include/gguf.h`.
 pub(super) const STRING: u32 = 8;
 /// See [`STRING`].

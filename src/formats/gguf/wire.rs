@@ -50,6 +50,40 @@ pub(super) struct TensorInfo {
     pub offset: u64,
 }
 
+impl Entry {
+    /// Key, type and value, as a table shows them.
+    pub(super) fn described(&self, input: &Input) -> Vec<serde_json::Value> {
+        /// Bytes of a string that a table has room for, and more.
+        const SHOWN: u64 = 4096;
+        let (kind, value) = match self.value {
+            Value::Number(bits) => (types::value_name(self.kind), self.number(bits.unwrap_or_default())),
+            Value::String(at, length) => {
+                let bytes = input.bytes(at, length.min(SHOWN), SHOWN).unwrap_or_default();
+                (types::value_name(self.kind), String::from_utf8_lossy(&bytes).into())
+            }
+            Value::Array(of, count) => (format!("array of {}", types::value_name(of)), format!("{count} items").into()),
+        };
+        vec![self.key.clone().into(), kind.into(), value]
+    }
+
+    /// What the bits of a number mean; only those of its width are set.
+    fn number(&self, bits: u64) -> serde_json::Value {
+        let signed =
+            |width: u32| bits.wrapping_shl(64_u32.saturating_sub(width)).cast_signed() >> 64_u32.saturating_sub(width);
+        match self.kind {
+            1 => signed(8).into(),
+            3 => signed(16).into(),
+            5 => signed(32).into(),
+            // The shortest digits that give the same number, as ggml prints it.
+            6 => u32::try_from(bits).map_or(0.0, f32::from_bits).to_string().parse::<f64>().ok().into(),
+            7 => (bits != 0).into(),
+            11 => bits.cast_signed().into(),
+            12 => f64::from_bits(bits).into(),
+            _ => bits.into(),
+        }
+    }
+}
+
 impl<'i> Wire<'i> {
     /// Reads the magic and the version.
     pub(super) fn open(input: &'i Input) -> Result<Self, Stop> {

@@ -32,6 +32,24 @@ impl Datatype {
         Ok(Self { class, size, big_endian: class < 2 && bits & 1 == 1 })
     }
 
+    /// The class and size, the way NumPy writes them where it can.
+    pub(super) fn name(self) -> String {
+        let order = if self.big_endian { ">" } else { "<" };
+        match self.class {
+            0 => format!("{order}i{}", self.size),
+            1 => format!("{order}f{}", self.size),
+            3 => format!("S{}", self.size),
+            4 => format!("bits{}", self.size),
+            5 => format!("V{}", self.size),
+            6 => format!("compound{}", self.size),
+            7 => "reference".to_owned(),
+            8 => format!("enum{}", self.size),
+            9 => "variable".to_owned(),
+            10 => format!("array{}", self.size),
+            class => format!("class {class}, {} bytes", self.size),
+        }
+    }
+
     /// Whether elements are bytes or text rather than numbers: one-byte
     /// integers and bit fields, strings, opaque values.
     pub(super) fn is_bytes(self) -> bool {

@@ -81,6 +81,25 @@ pub(super) fn dataset(file: &File, name: &str, messages: &[Message], cx: &mut Cx
     };
     let declared = extent.iter().copied().fold(datatype.size, u64::saturating_mul);
     let layout = layout(file, layout_message)?;
+    cx.row("datasets", &["name", "dtype", "shape", "layout", "offset", "bytes", "filters"], || {
+        let (kind, at) = match &layout {
+            Layout::Compact(_) => ("compact", None),
+            Layout::Contiguous { address, .. } => ("contiguous", *address),
+            Layout::Chunked { tree: address, .. } | Layout::Indexed { address, .. } => ("chunked", *address),
+            Layout::Virtual { heap, .. } => ("virtual", *heap),
+        };
+        let at = at.map(|address| file.place(address));
+        let filters: Vec<String> = filters.iter().map(filter_name).collect();
+        vec![
+            name.into(),
+            datatype.name().into(),
+            extent.clone().into(),
+            kind.into(),
+            at.into(),
+            declared.into(),
+            filters.join(", ").into(),
+        ]
+    });
     let offset = layout_message.offset;
     match layout {
         Layout::Compact(bytes) => content(name, datatype, Input::from(bytes), file, cx),
@@ -136,6 +155,21 @@ pub(super) fn dataset(file: &File, name: &str, messages: &[Message], cx: &mut Cx
         }
         Layout::Virtual { heap, object } => virtual_sources(file, name, heap, object, cx),
     }
+}
+
+/// What a filter is called (IV.A.2.l).
+fn filter_name((id, label): &(u16, String)) -> String {
+    let name = match id {
+        1 => "deflate",
+        2 => "shuffle",
+        3 => "fletcher32",
+        4 => "szip",
+        5 => "nbit",
+        6 => "scaleoffset",
+        _ if !label.is_empty() => label,
+        _ => return id.to_string(),
+    };
+    name.to_owned()
 }
 
 /// Evidence of a path that leads to another file.

@@ -146,6 +146,11 @@ fn object(value: &Json, class: &str, path: &[Step<'_>], seen: &mut BTreeSet<(Str
     let key = json::path_text(path);
     paths(&named, config, span, cx);
     let detail = detail(&named, value, config);
+    cx.row("layers", &["class", "name", "at", "detail"], || {
+        let name = config.and_then(|config| config.get("name")).and_then(Json::as_str);
+        let detail = if detail.is_empty() { None } else { Some(detail) };
+        vec![named.dotted().into(), name.into(), key.clone().into(), detail.into()]
+    });
     let registered = value.get("registered_name").and_then(Json::as_str).unwrap_or_default();
     let package = named.package.clone().unwrap_or_default();
     if !seen.insert((format!("{}\u{0}{package}", named.dotted()), format!("{detail}\u{0}{registered}"))) {

@@ -16,6 +16,14 @@ pub(super) enum Literal {
     Dict(Vec<(Self, Self)>),
 }
 
+impl Literal {
+    /// The value of a key, when this is a dict.
+    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+        let Self::Dict(items) = self else { return None };
+        items.iter().find(|(name, _)| matches!(name, Self::Text(name) if name == key)).map(|(_, value)| value)
+    }
+}
+
 /// Parses `text`, which may have white space around its one literal.
 ///
 /// # Errors

@@ -95,6 +95,10 @@ fn array(input: &Input, offset: u64, cx: &mut Cx<'_, '_>) -> Result<Option<u64>,
     };
     let (descr, shape) = fields(&header, span, cx);
     let kind = descr.map(dtype::read).unwrap_or_default();
+    cx.row("arrays", &["version", "descr", "fortran_order", "shape", "offset"], || {
+        let order = header.get("fortran_order").map(cell);
+        vec![format!("{major}.{minor}").into(), descr.map(cell).into(), order.into(), shape.map(cell).into(), data.into()]
+    });
     if kind.object {
         let rest = input.tail(data);
         if rest.is_empty() {
@@ -159,6 +163,16 @@ fn fields<'h>(header: &'h Literal, span: Span, cx: &mut Cx<'_, '_>) -> (Option<&
 
 fn field(cx: &mut Cx<'_, '_>, what: &'static str, span: Span, detail: String) {
     cx.push(Evidence::new(Kind::HeaderField, what, span).with("detail", detail));
+}
+
+/// A literal, as a table shows it.
+fn cell(literal: &Literal) -> serde_json::Value {
+    match literal {
+        Literal::Number(Some(number)) => i64::try_from(*number).ok().into(),
+        Literal::Bool(flag) => (*flag).into(),
+        Literal::Sequence(items) if items.len() <= MAX_DIMENSIONS => items.iter().map(cell).collect(),
+        other => render(other).into(),
+    }
 }
 
 /// A literal, shortened, for a report.

@@ -5,6 +5,7 @@
 //! subgraphs and functions too. Raw tensor bytes are passed over.
 
 mod graph;
+mod interface;
 mod tensor;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -141,12 +142,18 @@ impl<'r, 'i, 'j, 'e> Reader<'r, 'i, 'j, 'e> {
         while let Some(field) = self.walker.next(&mut message)? {
             self.cx.charge(1, field.at)?;
             match (field.number, field.value) {
+                (1, Value::Varint(version)) => self.cx.field("ir_version", || version.into()),
+                (2, Value::Bytes(text)) => self.header("producer_name", text)?,
+                (3, Value::Bytes(text)) => self.header("producer_version", text)?,
+                (4, Value::Bytes(text)) => self.header("domain", text)?,
+                (5, Value::Varint(version)) => self.cx.field("model_version", || version.into()),
                 (6, Value::Bytes(text)) => self.metadata_text("doc_string", text)?,
                 (7, Value::Bytes(graph)) => {
                     graphs = graphs.saturating_add(1);
                     if graphs == 2 {
                         self.anomaly("second-graph", field.at, "readers disagree about which graph counts");
                     }
+                    self.interface(graph.message())?;
                     self.graph(graph.message())?;
                 }
                 (8, Value::Bytes(opset)) => self.opset(opset.message())?,
@@ -206,18 +213,24 @@ impl<'r, 'i, 'j, 'e> Reader<'r, 'i, 'j, 'e> {
 
     /// `OperatorSetIdProto`
     fn opset(&mut self, mut message: Message) -> Result<(), Stop> {
-        let mut domain = String::new();
+        let (mut domain, mut version) = (String::new(), 0);
         while let Some(field) = self.walker.next(&mut message)? {
-            if let (1, Value::Bytes(text)) = (field.number, field.value) {
-                domain = self.text(text)?;
+            match (field.number, field.value) {
+                (1, Value::Bytes(text)) => domain = self.text(text)?,
+                (2, Value::Varint(number)) => version = number,
+                _ => {}
             }
         }
-        self.domains.insert(standard(domain));
+        let domain = standard(domain);
+        self.cx.field("opset", || format!("{domain} {version}").into());
+        self.domains.insert(domain);
         Ok(())
     }
 
     /// Tells what the whole model uses.
     fn finish(&mut self) {
+        let nodes = self.operators.values().map(|(count, ..)| *count).fold(0, u64::saturating_add);
+        self.cx.field("nodes", || nodes.into());
         for ((domain, name), (count, at, constant)) in &self.operators {
             let value = format!("{domain}::{name}");
             let mut evidence = Evidence::new(Kind::OperatorUse, value, Span::at(*at)).with("count", count.to_string());

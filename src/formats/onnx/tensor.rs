@@ -3,12 +3,13 @@
 use crate::evidence::{Evidence, Kind, Span};
 use crate::formats::protobuf::{Message, Value};
 use crate::formats::reference;
+use crate::inspect::TENSORS;
 use crate::stop::Stop;
 
 use super::Reader;
 
 /// Dimensions that are kept of one tensor; numpy stops at 64.
-const MAX_DIMS: usize = 1024;
+pub(super) const MAX_DIMS: usize = 1024;
 
 /// `TensorProto`, as far as it is looked at.
 #[derive(Debug, Default)]
@@ -19,6 +20,41 @@ struct Tensor {
     raw_data: Option<(u64, u64)>,
     external: Vec<(String, String)>,
     at: u64,
+}
+
+/// What a `TensorProto.DataType` is called.
+pub(super) fn type_name(data_type: u64) -> String {
+    const NAMES: &[&str] = &[
+        "UNDEFINED",
+        "FLOAT",
+        "UINT8",
+        "INT8",
+        "UINT16",
+        "INT16",
+        "INT32",
+        "INT64",
+        "STRING",
+        "BOOL",
+        "FLOAT16",
+        "DOUBLE",
+        "UINT32",
+        "UINT64",
+        "COMPLEX64",
+        "COMPLEX128",
+        "BFLOAT16",
+        "FLOAT8E4M3FN",
+        "FLOAT8E4M3FNUZ",
+        "FLOAT8E5M2",
+        "FLOAT8E5M2FNUZ",
+        "UINT4",
+        "INT4",
+        "FLOAT4E2M1",
+        "FLOAT8E8M0",
+        "UINT2",
+        "INT2",
+    ];
+    let name = usize::try_from(data_type).ok().and_then(|number| NAMES.get(number));
+    name.map_or_else(|| data_type.to_string(), |name| (*name).to_owned())
 }
 
 /// Bits of one element; `TensorProto.DataType`.
@@ -57,6 +93,12 @@ impl Reader<'_, '_, '_, '_> {
             }
         }
         let length = self.size(&tensor);
+        self.cx.row("tensors", TENSORS, || {
+            let (offset, bytes) = tensor.raw_data.unzip();
+            let bytes = bytes.or(length.and_then(|length| u64::try_from(length).ok()));
+            let (name, dims) = (tensor.name.clone(), tensor.dims.clone());
+            vec![name.into(), type_name(tensor.data_type).into(), dims.into(), offset.into(), bytes.into()]
+        });
         if let (Some((at, len)), Some(length)) = (tensor.raw_data, length)
             && tensor.external.is_empty()
             && length != u128::from(len)

@@ -139,9 +139,11 @@ impl Machine<'_> {
         all.extend_from_slice(&given);
         let Some(name) = name else {
             if let Some(result) = self.call_getter(callee, &all, depth, cx)? {
+                self.was_folded = true;
                 return Ok(result);
             }
             self.unknown_call(callee, args, how, cx);
+            self.was_folded = false;
             return Ok(self.arena.add(Node::Call { callee, args, how }));
         };
         if let Some((class, how)) = self.constructed(&name, &all) {
@@ -158,6 +160,7 @@ impl Machine<'_> {
         if !(settled && super::fold::IS_LOOKUP.contains(&name.as_str())) {
             self.report_callbacks(&name, &all, cx);
         }
+        self.was_folded = folded.is_some();
         Ok(match folded {
             Some(folded) => folded.value,
             None => self.arena.add(Node::Call { callee, args, how }),
@@ -221,11 +224,10 @@ impl Machine<'_> {
         let call = self.render_call(&shown, args);
         let seen = self.log.calls.entry((shown.clone(), how, false, None)).or_default();
         if seen.len() < CALLS_SHOWN && seen.insert(call.clone()) {
-            cx.push(
-                Evidence::new(Fact::PickleUnknownCall, shown.clone(), self.span_here())
-                    .with("opcode", how.name())
-                    .with("call", call),
-            );
+            let evidence = Evidence::new(Fact::PickleUnknownCall, shown.clone(), self.span_here())
+                .with("opcode", how.name())
+                .with("call", call);
+            cx.push(self.with_chain(evidence, &[callee, args]));
         }
         let items = self.arena.items(args, ARGUMENTS_SEARCHED);
         self.report_callbacks(&shown, &items, cx);
@@ -281,7 +283,7 @@ impl Machine<'_> {
         if all.len() < 4 {
             evidence = evidence.with("args", all.len().to_string());
         }
-        cx.push(evidence);
+        cx.push(self.with_chain(evidence, &[callee, args]));
     }
 
     /// Every callable among the arguments may be called by who receives it.
@@ -371,9 +373,9 @@ impl Machine<'_> {
         let name = self.target(target).name.unwrap_or_else(|| self.render(target));
         if self.log.writes.insert((name.clone(), how)) {
             let shown = self.render(state);
-            cx.push(
-                Evidence::new(Fact::PickleWrite, name.clone(), self.span_here()).with("how", how).with("keys", shown),
-            );
+            let evidence = Evidence::new(Fact::PickleWrite, name.clone(), self.span_here());
+            let evidence = evidence.with("how", how).with("keys", shown);
+            cx.push(self.with_chain(evidence, &[target, state]));
         }
         let items = [state];
         self.report_callbacks(&format!("state of {name}"), &items, cx);

@@ -81,7 +81,13 @@ impl Machine<'_> {
             cx.push(Evidence::new(Fact::PickleComputed, shown, self.span_here()).with("how", "STACK_GLOBAL"));
         }
         match (module_text, name_text) {
-            (Some(module), Some(name)) => self.named(&module, &name, "STACK_GLOBAL", cx),
+            (Some(module_text), Some(name_text)) => {
+                let value = self.named(&module_text, &name_text, "STACK_GLOBAL", cx);
+                if computed {
+                    self.step_of_computed(value, module, name);
+                }
+                value
+            }
             _ => {
                 if !computed {
                     self.fault("STACK_GLOBAL operands can't be read", cx);
@@ -103,6 +109,7 @@ impl Machine<'_> {
         let cut = |text: &str| text.split('\0').next().unwrap_or_default().to_owned();
         let (module, name) = (cut(module), cut(name));
         let value = self.import(&module, &name, how);
+        self.step_of_walk(value);
         self.record(|| Effect::Import { value, module, name });
         value
     }
@@ -111,6 +118,14 @@ impl Machine<'_> {
     pub(super) fn name_of(&self, value: Value) -> Option<&str> {
         match self.arena.get(value) {
             Some(Node::Global(id)) => self.names.get(*id).map(|name| name.canonical.as_str()),
+            _ => None,
+        }
+    }
+
+    /// How the stream spells a name that goes through another module.
+    pub(super) fn walked_name(&self, value: Value) -> Option<&str> {
+        match self.arena.get(value) {
+            Some(Node::Global(id)) => self.names.get(*id).filter(|name| name.walks).map(|name| name.written.as_str()),
             _ => None,
         }
     }

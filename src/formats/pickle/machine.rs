@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::calls::CallLog;
+use super::chain::Steps;
 use super::constants::{Digits, parse_int};
 use super::imports::Names;
 use super::memo::Memo;
@@ -42,6 +43,10 @@ pub(super) struct Machine<'i> {
     /// Storages that persistent ids name: key to length in bytes.
     pub(super) storages: BTreeMap<String, u64>,
     pub(super) folded_bytes: u64,
+    /// What lookups and folded calls gave.
+    pub(super) steps: Steps,
+    /// The call that ended last was folded.
+    pub(super) was_folded: bool,
     /// What the stream does, when somebody wants to see it.
     pub(super) recorder: Option<Box<Recorder>>,
     pub(super) at: u64,
@@ -71,6 +76,8 @@ impl<'i> Machine<'i> {
             states: HashMap::new(),
             storages: BTreeMap::new(),
             folded_bytes: 0,
+            steps: Steps::default(),
+            was_folded: false,
             recorder: None,
             at: offset,
             start: offset,
@@ -498,6 +505,9 @@ impl<'i> Machine<'i> {
         let result = self.call(callee, args, how, 0, cx);
         let made = self.made(*result.as_ref().unwrap_or(&Value::UNKNOWN), nodes);
         self.record(|| Effect::Call { callee, args, how, result: made });
+        if self.was_folded {
+            self.step_of_call(callee, args, made);
+        }
         self.stack.push(result?);
         Ok(())
     }

@@ -2,6 +2,7 @@
 //! that PyTorch's legacy files and joblib put between and behind them.
 
 mod calls;
+mod chain;
 mod codecs;
 mod constants;
 mod fold;

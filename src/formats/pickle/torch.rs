@@ -58,6 +58,25 @@ pub(super) fn report_view(machine: &Machine<'_>, name: &str, args: &[Value], cx:
     }
     let [storage, offset, size, stride, ..] = args else { return };
     let Some(Node::Persistent(id)) = machine.arena.get(*storage) else { return };
+    cx.row("tensors", &["at", "storage", "type", "elements", "storage_offset", "size", "stride"], || {
+        let id = machine.arena.items(*id, 5);
+        let shown = |at: usize| id.get(at).map(|value| machine.render(*value));
+        let numbers = |tuple: Value| -> Vec<Option<i64>> {
+            machine.arena.items(tuple, DIMENSIONS).into_iter().map(|item| machine.int_of(item)).collect()
+        };
+        let key = id.get(2).and_then(|key| machine.text_of(*key));
+        let count = id.get(4).and_then(|count| machine.int_of(*count));
+        let at = format!("{:#x}", machine.at);
+        vec![
+            at.into(),
+            key.into(),
+            shown(1).into(),
+            count.into(),
+            machine.int_of(*offset).into(),
+            numbers(*size).into(),
+            numbers(*stride).into(),
+        ]
+    });
     let elements = machine.arena.items(*id, 5).get(4).and_then(|count| machine.int_of(*count));
     let end = view_end(machine, *offset, *size, *stride);
     if let (Some(elements), Some(end)) = (elements, end)

@@ -9,7 +9,8 @@ mod wire;
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind, Span};
 use crate::formats::{About, Format, Head, Match};
-use crate::input::{Input, to_u64};
+use crate::input::{Input, to_u64, to_usize};
+use crate::inspect::TENSORS;
 use crate::json::{Event, Events};
 use crate::stop::Stop;
 
@@ -69,8 +70,10 @@ impl Format for Safetensors {
             );
         }
         cx.charge(read / 16, 8)?;
-        let mut header = Header::default();
+        let list = if cx.describes() { to_usize(cx.limits().listed_lines) } else { 0 };
+        let mut header = Header::listing(list);
         let outcome = header.read(&bytes, cx.limits());
+        describe(&header, length, cx);
         report(&header, input, cx)?;
         if read < length && read < held {
             return Err(Stop::Limit { offset: read.saturating_add(8), limit: "header-bytes" });
@@ -98,6 +101,21 @@ impl Format for Safetensors {
             );
         }
         layout(header, &bytes, input, cx)
+    }
+}
+
+/// Lists the tensors, when somebody wants to see them.
+fn describe(header: &Header, length: u64, cx: &mut Cx<'_, '_>) {
+    cx.field("header_length", || length.into());
+    cx.field("tensors", || header.tensors.len().into());
+    let data = length.saturating_add(8);
+    for (index, Placed { begin, end, .. }) in header.tensors.iter().enumerate() {
+        cx.row("tensors", TENSORS, || {
+            let (name, dtype, shape) = header.listed.get(index).cloned().unwrap_or_default();
+            let shape: Vec<serde_json::Value> = shape.iter().map(|n| n.parse::<u64>().map_or_else(|_| n.as_str().into(), Into::into)).collect();
+            let (offset, bytes) = (data.saturating_add(*begin), end.saturating_sub(*begin));
+            vec![name.into(), dtype.into(), shape.into(), offset.into(), bytes.into()]
+        });
     }
 }
 

@@ -47,6 +47,10 @@ pub(super) struct Header {
     pub metadata: Vec<Metadata>,
     /// Where the object of `__metadata__` begins and ends.
     pub metadata_at: Option<(u64, u64)>,
+    /// How many tensors are to be listed, for who wants to see them.
+    list: usize,
+    /// The first of `tensors`: name, dtype and shape.
+    pub listed: Vec<(String, String, Vec<String>)>,
     keys: Vec<(u64, u64)>,
 }
 
@@ -70,6 +74,11 @@ fn hash(text: &str) -> u64 {
 }
 
 impl Header {
+    /// A header that lists this many tensors.
+    pub(super) fn listing(list: usize) -> Self {
+        Self { list, ..Self::default() }
+    }
+
     /// Reads the header's bytes into `self`, which keeps what was read when
     /// this ends early. Returns where the JSON document ends.
     pub(super) fn read(&mut self, bytes: &[u8], limits: &Limits) -> Result<u64, Stop> {
@@ -145,7 +154,7 @@ impl Header {
     /// `{"dtype": ..., "shape": [...], "data_offsets": [begin, end]}`
     fn read_tensor(&mut self, events: &mut Events<'_>, name: &str, key_at: u64) -> Result<(), Stop> {
         let mut dtype: Option<(u64, String)> = None;
-        let mut shape: Option<Option<u128>> = None;
+        let mut shape: Option<Vec<String>> = None;
         let mut offsets: Option<(u64, Vec<String>)> = None;
         while let Some((field_at, event)) = events.next()? {
             let Event::Key(field) = event else { break };
@@ -154,7 +163,7 @@ impl Header {
                 ("dtype", Event::String(text)) => dtype.replace((at, text.into_owned())).is_some(),
                 ("shape", Event::BeginArray) => {
                     let numbers = numbers(events)?;
-                    shape.replace(product(&numbers)).is_some()
+                    shape.replace(numbers).is_some()
                 }
                 ("data_offsets", Event::BeginArray) => {
                     let numbers = numbers(events)?;
@@ -171,16 +180,20 @@ impl Header {
                 self.faults.push(Fault::Field("duplicate-key", field_at, format!("`{field}` of tensor `{name}`")));
             }
         }
-        let (Some((dtype_at, dtype)), Some(elements), Some((at, offsets))) = (dtype, shape, offsets) else {
+        let (Some((dtype_at, dtype)), Some(shape), Some((at, offsets))) = (dtype, shape, offsets) else {
             let detail = format!("tensor `{name}` lacks a dtype, a shape or offsets");
             self.faults.push(Fault::Field("missing-field", key_at, detail));
             return Ok(());
         };
         let bits = bits(&dtype);
         if bits.is_none() {
-            self.faults.push(Fault::Dtype(dtype_at, dtype));
+            self.faults.push(Fault::Dtype(dtype_at, dtype.clone()));
         }
-        self.place(name, key_at, at, bits, elements, &offsets);
+        let placed = self.tensors.len();
+        self.place(name, key_at, at, bits, product(&shape), &offsets);
+        if placed < self.tensors.len() && placed < self.list {
+            self.listed.push((name.to_owned(), dtype, shape));
+        }
         Ok(())
     }
 

@@ -43,6 +43,7 @@ impl Format for SevenZ {
         let mut names = Names::default();
         for file in &archive.files {
             cx.charge(1, 0)?;
+            cx.row("members", &["name", "size"], || vec![file.name().into(), file.size.into()]);
             let name = file.name().as_bytes();
             members::check_name(cx, name, Span::at(0));
             if !file.is_directory() && !is_link(file.windows_attributes()) {

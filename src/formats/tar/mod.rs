@@ -12,6 +12,7 @@ use crate::formats::members::{self, Names};
 use crate::formats::stream;
 use crate::formats::{About, Format, Head, Match};
 use crate::input::{Input, to_u64};
+use crate::inspect::MEMBERS;
 use crate::stop::Stop;
 
 use sparse::Sparse;
@@ -147,6 +148,20 @@ impl Walk<'_> {
         }
         let link = self.value(&next, b"linkpath").or(next.long_link.as_deref()).unwrap_or(&header.linkname).to_vec();
         self.special(&header, &name, span, cx);
+        cx.row("members", MEMBERS, || {
+            let method = match header.typeflag {
+                b'1' => "hard link",
+                b'2' => "symbolic link",
+                b'3' | b'4' => "device",
+                b'5' => "folder",
+                b'6' => "fifo",
+                b'S' => "sparse",
+                _ => "stored",
+            };
+            let size = if header.typeflag == b'S' { header.real_size } else { header.size };
+            let name = String::from_utf8_lossy(&name).into_owned();
+            vec![name.into(), method.into(), size.into(), header.size.into(), data.into()]
+        });
         match header.typeflag {
             b'1' | b'2' => {
                 self.names.link(cx, &name, &link, header.typeflag == b'2', span);

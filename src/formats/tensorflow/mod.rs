@@ -65,6 +65,7 @@ impl Format for TensorFlow {
         let Some((kindred, _)) = kindred(&head) else {
             return Err(Stop::malformed(0, "not a message of TensorFlow"));
         };
+        cx.field("message", || format!("{kindred:?}").into());
         let mut reader = graph::Reader::new(Walker::new(input), input, cx);
         let whole = reader.walker.whole();
         let outcome = match kindred {

@@ -115,6 +115,10 @@ impl Reader<'_, '_, '_, '_> {
     /// `Model`
     fn model(&mut self) -> Result<(), Stop> {
         let model = self.flat.root()?;
+        if self.cx.describes() {
+            let version = self.flat.number(model, 0, 0)?;
+            self.cx.field("version", || version.into());
+        }
         self.operator_codes(model)?;
         self.buffers(model)?;
         let subgraphs = self.flat.tables(model, 2)?;

@@ -10,13 +10,40 @@ use super::{Reader, anomaly};
 const CALLS: [(u8, &[u16]); 4] = [(16, &[0]), (92, &[0, 1]), (93, &[0, 1]), (103, &[0])];
 const STABLEHLO_WHILE: u8 = 15;
 
+/// `TensorType`, by number.
+const TYPES: &[&str] = &[
+    "FLOAT32",
+    "FLOAT16",
+    "INT32",
+    "UINT8",
+    "INT64",
+    "STRING",
+    "BOOL",
+    "INT16",
+    "COMPLEX64",
+    "INT8",
+    "FLOAT64",
+    "COMPLEX128",
+    "UINT64",
+    "RESOURCE",
+    "VARIANT",
+    "UINT32",
+    "UINT16",
+    "INT4",
+    "BFLOAT16",
+    "INT2",
+];
+
+/// Dimensions of one tensor that are kept to be shown; interpreters take 8.
+const DIMENSIONS: usize = 64;
+
 impl Reader<'_, '_, '_, '_> {
     /// `SubGraph`
     pub(super) fn subgraph(&mut self, subgraph: Table, index: u64, subgraphs: u64) -> Result<(), Stop> {
         let tensors = self.flat.tables(subgraph, 0)?;
         for number in 0..tensors.len {
             let tensor = self.flat.item(tensors, number)?;
-            self.tensor(tensor)?;
+            self.tensor(tensor, index)?;
         }
         for id in [1, 2] {
             let indices = self.flat.vector(subgraph, id, 4)?;
@@ -32,14 +59,18 @@ impl Reader<'_, '_, '_, '_> {
     }
 
     /// `Tensor`
-    fn tensor(&mut self, tensor: Table) -> Result<(), Stop> {
+    fn tensor(&mut self, tensor: Table, subgraph: u64) -> Result<(), Stop> {
         self.cx.charge(8, tensor.at)?;
         let shape = self.flat.vector(tensor, 0, 4)?;
         let mut product: u64 = 1;
+        let mut dimensions: Vec<i32> = Vec::new();
         for index in 0..shape.len {
             self.cx.charge(1, tensor.at)?;
             // -1 stands for a dimension that is known later.
             let dimension = self.flat.int(shape, index)?;
+            if dimensions.len() < DIMENSIONS {
+                dimensions.push(dimension);
+            }
             let size = u64::try_from(dimension).ok().or((dimension == -1).then_some(1));
             // The interpreter counts elements in a C int, and bytes in size_t.
             let next = size.and_then(|size| product.checked_mul(size)).filter(|product| *product <= 1 << 48);
@@ -51,7 +82,15 @@ impl Reader<'_, '_, '_, '_> {
         }
         let buffer = self.flat.number(tensor, 2, 0)?;
         self.check_buffer(buffer, tensor.at);
-        self.flat.text(tensor, 3, 256)?;
+        let name = self.flat.text(tensor, 3, 256)?;
+        let kind = match self.flat.field(tensor, 1)? {
+            Some(at) => self.flat.u8(at)?,
+            None => 0,
+        };
+        self.cx.row("tensors", &["subgraph", "name", "type", "shape", "buffer"], || {
+            let kind = TYPES.get(usize::from(kind)).map_or_else(|| kind.to_string(), |name| (*name).to_owned());
+            vec![subgraph.into(), name.into(), kind.into(), dimensions.into(), buffer.into()]
+        });
         self.flat.vector(tensor, 7, 4)?;
         // `QuantizationParameters`: min, max, scale and zero_point.
         if let Some(quantization) = self.flat.child(tensor, 4)? {

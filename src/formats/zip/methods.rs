@@ -38,6 +38,19 @@ pub(super) fn open(method: u16, feed: Feed, size: Option<u64>, limits: &Limits) 
     decoder(method).map(|open| open(feed, limits))
 }
 
+/// What a method is called, for a table.
+pub(super) fn label(method: u16) -> String {
+    match method {
+        STORED => "stored".to_owned(),
+        DEFLATE => "deflate".to_owned(),
+        BZIP2 => "bzip2".to_owned(),
+        LZMA => "lzma".to_owned(),
+        ZSTD_OLD | ZSTD => "zstd".to_owned(),
+        XZ => "xz".to_owned(),
+        _ => name(method),
+    }
+}
+
 /// What a method is called, for the report.
 pub(super) fn name(method: u16) -> String {
     let name = match method {

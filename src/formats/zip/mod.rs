@@ -18,6 +18,7 @@ use crate::formats::members::{self, Names};
 use crate::formats::stream;
 use crate::formats::{About, Format, Head, Match};
 use crate::input::{Input, to_u64};
+use crate::inspect::MEMBERS;
 use crate::stop::Stop;
 
 use layouts::{Layouts, Reading};
@@ -220,6 +221,13 @@ impl<'i> Reader<'i> {
         if ways.len() > WAYS {
             ways.truncate(WAYS);
             cx.gap(&Stop::Limit { offset, limit: "overlap" });
+        }
+        for way in &ways {
+            let (method, data) = (way.method, record.local.data);
+            cx.row("members", MEMBERS, || {
+                let (size, stored) = (way.uncompressed_size, way.compressed_size);
+                vec![shown.clone().into(), methods::label(method).into(), size.into(), stored.into(), data.into()]
+            });
         }
         let folder = first.ends_with(b"/") && ways.iter().all(|way| way.compressed_size == 0);
         if !link && !folder {

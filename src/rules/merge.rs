@@ -1,0 +1,90 @@
+//! One finding per call: what several rules say of one call of a pickle, and
+//! of the lookups and decoders that lead to it, is one finding to act on.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::evidence::{Evidence, Kind};
+use crate::report::Finding;
+
+/// Facts about one and the same call when they stand at one place, the most
+/// telling first.
+const OF_A_CALL: &[Kind] = &[
+    Kind::PickleCall,
+    Kind::PickleUnknownCall,
+    Kind::PickleCallback,
+    Kind::PickleWrite,
+    Kind::PickleClass,
+    Kind::PickleComputed,
+    Kind::PickleImport,
+];
+
+/// Merges findings of one artifact. No severity is lost: a finding goes into
+/// one at least as severe, which names its rule.
+pub(super) fn merge(findings: Vec<Finding>, evidence: &[Evidence]) -> Vec<Finding> {
+    let mut kept = Vec::new();
+    let mut calls: BTreeMap<u64, Vec<Finding>> = BTreeMap::new();
+    for finding in findings {
+        match rank(&finding) {
+            Some(_) => calls.entry(finding.location.offset).or_default().push(finding),
+            None => kept.push(finding),
+        }
+    }
+    let mut calls: BTreeMap<u64, Vec<Finding>> =
+        calls.into_iter().map(|(offset, findings)| (offset, of_one_place(findings))).collect();
+    let mut steps: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
+    for fact in evidence {
+        if let Some(places) = fact.attribute("steps") {
+            let places = places.split(' ').filter_map(|at| u64::from_str_radix(at.trim_start_matches("0x"), 16).ok());
+            steps.entry(fact.span.offset).or_default().extend(places);
+        }
+    }
+    // The last call of a chain tells of all before it.
+    for (call, places) in steps.iter().rev() {
+        let Some(mut own) = calls.remove(call) else { continue };
+        let Some(leader) = own.first_mut() else { continue };
+        for place in places.iter().filter(|place| *place != call) {
+            let Some(step) = calls.remove(place) else { continue };
+            let (weaker, worse): (Vec<Finding>, Vec<Finding>) =
+                step.into_iter().partition(|finding| finding.severity <= leader.severity);
+            weaker.into_iter().for_each(|finding| leader.absorb(finding));
+            if !worse.is_empty() {
+                calls.insert(*place, worse);
+            }
+        }
+        calls.insert(*call, own);
+    }
+    kept.extend(calls.into_values().flatten());
+    kept
+}
+
+/// How telling a finding is among those of one call; nothing when it is about
+/// something else.
+fn rank(finding: &Finding) -> Option<usize> {
+    OF_A_CALL.iter().position(|kind| kind.name() == finding.evidence.kind)
+}
+
+/// The findings of one opcode: one, or one for each call that it leads to.
+fn of_one_place(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.sort_by(|a, b| (Reverse(a.severity), rank(a), &a.rule).cmp(&(Reverse(b.severity), rank(b), &b.rule)));
+    let attribute = |finding: &Finding, name: &str| finding.evidence.attributes.get(name).cloned();
+    // `map(exec, [a, b])` calls twice; each call has the callable that matters.
+    let is_inner = |finding: &Finding| attribute(finding, "opcode").as_deref() == Some("folded");
+    let worst = findings.first().map(|finding| finding.severity);
+    let inner = findings.iter().any(|finding| Some(finding.severity) == worst && is_inner(finding));
+    let mut leaders: Vec<Finding> = Vec::new();
+    let mut rest = Vec::new();
+    for finding in findings {
+        let leads = if inner {
+            let known = leaders.iter().any(|leader| attribute(leader, "call") == attribute(&finding, "call"));
+            Some(finding.severity) == worst && is_inner(&finding) && !known
+        } else {
+            leaders.is_empty()
+        };
+        if leads { leaders.push(finding) } else { rest.push(finding) }
+    }
+    if let Some(leader) = leaders.first_mut() {
+        rest.into_iter().for_each(|finding| leader.absorb(finding));
+    }
+    leaders
+}
