@@ -1,7 +1,6 @@
 //! The command line: what a person types, and what comes back.
 
 use std::io::Write as _;
-use std::path::Path;
 
 use assert_cmd::Command;
 

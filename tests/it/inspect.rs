@@ -128,7 +128,8 @@ fn names_that_python_has_not_are_shown_for_what_they_are() {
 #[test]
 fn hostile_text_is_harmless() {
     let hidden = |text: &str| {
-        let odd = |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{200b}'..='\u{200f}');
+        let odd =
+            |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{200b}'..='\u{200f}');
         text.chars().find(|c| odd(*c))
     };
     let mut pickle = b"\x80\x04\x95\0\0\0\0\0\0\0\0(X\x0d\0\0\0\x1b]0;a\x07\xe2\x80\xaeb\x7fc\nS'\\x1b[2J'\n".to_vec();
@@ -173,7 +174,9 @@ fn what_is_shown_is_bounded_and_says_so() {
 /// Whatever is shown, a scan that shows nothing finds the same.
 #[test]
 fn showing_changes_no_finding() {
-    for sample in samples().iter().filter(|sample| sample.path.starts_with("pickle/") || sample.path.starts_with("joblib/")) {
+    for sample in
+        samples().iter().filter(|sample| sample.path.starts_with("pickle/") || sample.path.starts_with("joblib/"))
+    {
         for file in files_of(sample) {
             let bytes = std::fs::read(&file).expect("readable");
             let name = file.to_string_lossy();

@@ -97,7 +97,13 @@ fn array(input: &Input, offset: u64, cx: &mut Cx<'_, '_>) -> Result<Option<u64>,
     let kind = descr.map(dtype::read).unwrap_or_default();
     cx.row("arrays", &["version", "descr", "fortran_order", "shape", "offset"], || {
         let order = header.get("fortran_order").map(cell);
-        vec![format!("{major}.{minor}").into(), descr.map(cell).into(), order.into(), shape.map(cell).into(), data.into()]
+        vec![
+            format!("{major}.{minor}").into(),
+            descr.map(cell).into(),
+            order.into(),
+            shape.map(cell).into(),
+            data.into(),
+        ]
     });
     if kind.object {
         let rest = input.tail(data);

@@ -108,7 +108,7 @@ pub(super) fn continuation(input: &Input, from: u64, cx: &mut Cx<'_, '_>) -> Res
         let whole = if last { held } else { held.saturating_sub(CONTINUES).max(1) };
         for at in 0..whole {
             let Some(from) = bytes.get(at..at.saturating_add(CONTINUES).min(held)) else { break };
-            if !from.first().is_some_and(|code| opcodes::argument(*code).is_some()) {
+            if from.first().is_none_or(|code| opcodes::argument(*code).is_none()) {
                 continue;
             }
             // A stack that what was passed over left behind is not there, so

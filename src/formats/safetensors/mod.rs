@@ -112,7 +112,8 @@ fn describe(header: &Header, length: u64, cx: &mut Cx<'_, '_>) {
     for (index, Placed { begin, end, .. }) in header.tensors.iter().enumerate() {
         cx.row("tensors", TENSORS, || {
             let (name, dtype, shape) = header.listed.get(index).cloned().unwrap_or_default();
-            let shape: Vec<serde_json::Value> = shape.iter().map(|n| n.parse::<u64>().map_or_else(|_| n.as_str().into(), Into::into)).collect();
+            let shape: Vec<serde_json::Value> =
+                shape.iter().map(|n| n.parse::<u64>().map_or_else(|_| n.as_str().into(), Into::into)).collect();
             let (offset, bytes) = (data.saturating_add(*begin), end.saturating_sub(*begin));
             vec![name.into(), dtype.into(), shape.into(), offset.into(), bytes.into()]
         });

@@ -217,7 +217,9 @@ impl Writer {
     /// Hostile text, sanitised and not longer than a cell may be.
     fn shown(&self, text: &str) -> String {
         let more = text.chars().skip(self.width).count();
-        let mut shown = sanitise(&text.chars().take(self.width).collect::<String>());
+        // Lines are told apart, and a table keeps its shape.
+        let cut = text.chars().take(self.width).collect::<String>().replace('\n', "\\n");
+        let mut shown = sanitise(&cut);
         if more > 0 {
             let _ = write!(shown, "… {more} more");
         }
