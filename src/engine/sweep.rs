@@ -2,11 +2,11 @@
 //! for YARA. No header can hide bytes from it.
 
 use std::sync::{Arc, mpsc};
-use std::time::Instant;
 
 use sha2::{Digest, Sha256};
 
 use crate::artifact::{Artifact, Gap};
+use crate::clock::Clock;
 use crate::engine::place;
 use crate::engine::signatures::{SignatureHit, Signatures, without_pickles};
 use crate::evidence::{Evidence, Kind, Span};
@@ -60,23 +60,23 @@ pub(super) fn sweep(
     formats: &[&str],
     yara: &mut YaraScanner<'_>,
     limits: &Limits,
-    deadline: Instant,
+    clock: &Clock,
     threads: bool,
 ) -> Swept {
-    let mut signatures = Signatures::new(without_pickles(formats), limits);
+    let mut signatures = Signatures::new(without_pickles(formats), limits, clock);
     let (digest, hits, failed) = if let Some(bytes) = input.as_slice() {
         signatures.search(0, bytes, input);
-        let (hits, failed) = yara.scan(bytes);
+        let (hits, failed) = yara.scan(bytes, clock);
         (Ok(Sha256::digest(bytes).into()), hits, failed)
     } else {
         let mut search = |block: &Block| {
             signatures.search(block.offset, block.all(), input);
-            yara.scan_block(block.offset, block.all());
+            yara.scan_block(block.offset, block.all(), clock);
         };
-        let on_two = threads.then(|| on_two_threads(input, deadline, &mut search)).flatten();
+        let on_two = threads.then(|| on_two_threads(input, &mut search)).flatten();
         let digest = on_two.unwrap_or_else(|| {
             let mut hasher = Sha256::new();
-            blocks(input, deadline, |block| {
+            blocks(input, |block| {
                 hasher.update(block.fresh());
                 search(block);
             })?;
@@ -94,7 +94,7 @@ pub(super) fn sweep(
 
 /// The digest by another thread, while this one searches; nothing when there
 /// is no other to be had.
-fn on_two_threads(input: &Input, deadline: Instant, mut search: impl FnMut(&Block)) -> Option<Result<[u8; 32], Stop>> {
+fn on_two_threads(input: &Input, mut search: impl FnMut(&Block)) -> Option<Result<[u8; 32], Stop>> {
     std::thread::scope(|scope| {
         let (to, from) = mpsc::sync_channel::<Arc<Block>>(QUEUE);
         let digesting = std::thread::Builder::new().spawn_scoped(scope, move || {
@@ -103,7 +103,7 @@ fn on_two_threads(input: &Input, deadline: Instant, mut search: impl FnMut(&Bloc
             hasher.finalize().into()
         });
         let digesting = digesting.ok()?;
-        let outcome = blocks(input, deadline, |block| {
+        let outcome = blocks(input, |block| {
             // Fails only after a panic there, which is passed on below.
             to.send(Arc::clone(block)).ok();
             search(block);
@@ -117,19 +117,19 @@ fn on_two_threads(input: &Input, deadline: Instant, mut search: impl FnMut(&Bloc
 }
 
 /// The SHA-256 of all of `input`.
-pub(super) fn digest(input: &Input, deadline: Instant) -> Result<[u8; 32], Stop> {
+pub(super) fn digest(input: &Input) -> Result<[u8; 32], Stop> {
     let mut hasher = Sha256::new();
-    feed(input, deadline, |bytes| hasher.update(bytes))?;
+    feed(input, |bytes| hasher.update(bytes))?;
     Ok(hasher.finalize().into())
 }
 
 /// Hands every byte of `input` to `each`, once and in order.
-pub(super) fn feed(input: &Input, deadline: Instant, mut each: impl FnMut(&[u8])) -> Result<(), Stop> {
+pub(super) fn feed(input: &Input, mut each: impl FnMut(&[u8])) -> Result<(), Stop> {
     if let Some(bytes) = input.as_slice() {
         each(bytes);
         return Ok(());
     }
-    blocks(input, deadline, |block| each(block.fresh()))
+    blocks(input, |block| each(block.fresh()))
 }
 
 /// Part of an input, behind the end of the part before it.
@@ -168,16 +168,13 @@ impl Block {
 
 /// Calls `each` with one block after another. Blocks that are still held
 /// elsewhere are left alone; the others are used again.
-fn blocks(input: &Input, deadline: Instant, mut each: impl FnMut(&Arc<Block>)) -> Result<(), Stop> {
+fn blocks(input: &Input, mut each: impl FnMut(&Arc<Block>)) -> Result<(), Stop> {
     let mut last = Arc::new(Block::default());
     let mut used: Vec<Arc<Block>> = Vec::new();
     loop {
         let position = last.offset + to_u64(last.end);
         if position >= input.len() {
             return Ok(());
-        }
-        if Instant::now() > deadline {
-            return Err(Stop::Limit { offset: position, limit: "seconds" });
         }
         let free = used.iter_mut().position(|block| Arc::get_mut(block).is_some());
         let mut next = free.map(|at| used.swap_remove(at)).unwrap_or_default();

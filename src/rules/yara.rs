@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::artifact::{Gap, GapReason};
+use crate::clock::Clock;
 use crate::evidence::Span;
 use crate::input::to_u64;
 use crate::limits::Limits;
 use crate::position::Position;
 use crate::rules::RuleError;
 use crate::rules::declaration::{Confidence, Examples, Rule, Severity};
+use crate::stop::Stop;
 
 /// A YARA rule that matched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +27,7 @@ pub(crate) struct YaraScanner<'r> {
     rules: &'r [yara_x::Rules],
     whole: Vec<yara_x::Scanner<'r>>,
     blocks: Vec<yara_x::blocks::Scanner<'r>>,
-    failed: Option<String>,
+    failed: Option<Gap>,
 }
 
 impl<'r> YaraScanner<'r> {
@@ -34,14 +36,14 @@ impl<'r> YaraScanner<'r> {
     }
 
     /// Scans bytes that are held whole.
-    pub(crate) fn scan(&mut self, bytes: &[u8]) -> (Vec<YaraHit>, Option<Gap>) {
+    pub(crate) fn scan(&mut self, bytes: &[u8], clock: &Clock) -> (Vec<YaraHit>, Option<Gap>) {
         if self.whole.is_empty() {
             self.whole = self.rules.iter().map(yara_x::Scanner::new).collect();
         }
         let mut hits = Vec::new();
         let mut failed = None;
         for scanner in &mut self.whole {
-            match scanner.scan(bytes) {
+            match scanner.set_timeout(clock.left()).scan(bytes) {
                 Ok(results) => hits.extend(results.matching_rules().map(|rule| hit(&rule))),
                 Err(error) => failed = Some(not_evaluated(&error)),
             }
@@ -50,21 +52,20 @@ impl<'r> YaraScanner<'r> {
     }
 
     /// Scans one block that begins at `offset`; blocks may overlap.
-    pub(crate) fn scan_block(&mut self, offset: u64, block: &[u8]) {
+    pub(crate) fn scan_block(&mut self, offset: u64, block: &[u8], clock: &Clock) {
         if self.blocks.is_empty() {
             self.blocks = self.rules.iter().map(yara_x::blocks::Scanner::new).collect();
         }
         for scanner in &mut self.blocks {
-            if let Err(error) = scanner.scan(crate::input::to_usize(offset), block) {
-                self.failed = Some(error.to_string());
-            }
+            let scanned = scanner.set_timeout(clock.left()).scan(crate::input::to_usize(offset), block);
+            self.failed = scanned.err().map(|error| not_evaluated(&error)).or_else(|| self.failed.take());
         }
     }
 
     /// Evaluates the rules over all blocks since the last call.
     pub(crate) fn finish_blocks(&mut self) -> (Vec<YaraHit>, Option<Gap>) {
         let mut hits = Vec::new();
-        let mut failed = self.failed.take().map(|error| Gap::new(GapReason::NotEvaluated, error));
+        let mut failed = self.failed.take();
         for scanner in &mut self.blocks {
             match scanner.finish() {
                 Ok(results) => hits.extend(results.matching_rules().map(|rule| hit(&rule))),
@@ -75,7 +76,10 @@ impl<'r> YaraScanner<'r> {
     }
 }
 
-fn not_evaluated(error: &dyn std::error::Error) -> Gap {
+fn not_evaluated(error: &yara_x::errors::ScanError) -> Gap {
+    if let yara_x::errors::ScanError::Timeout = error {
+        return Gap::from(&Stop::Limit { offset: 0, limit: "seconds" });
+    }
     Gap::new(GapReason::NotEvaluated, format!("the YARA rules were not evaluated: {error}"))
 }
 
