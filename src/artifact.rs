@@ -43,6 +43,8 @@ pub enum GapReason {
     Link,
     /// The file changed while it was being read.
     Changed,
+    /// The scan was stopped before its end.
+    Interrupted,
     /// A rule could not be evaluated on this content.
     NotEvaluated,
 }
@@ -65,6 +67,7 @@ impl GapReason {
             Self::SpecialFile => "special-file",
             Self::Link => "link",
             Self::Changed => "changed",
+            Self::Interrupted => "interrupted",
             Self::NotEvaluated => "not-evaluated",
         }
     }
@@ -101,6 +104,7 @@ impl From<&Stop> for Gap {
             Stop::Limit { .. } => GapReason::Limit,
             Stop::Unsupported { .. } => GapReason::Unsupported,
             Stop::Encrypted { .. } => GapReason::Encrypted,
+            Stop::Interrupted { .. } => GapReason::Interrupted,
             Stop::Unreadable { .. } => GapReason::Unreadable,
         };
         Self { reason, detail: stop.to_string(), members: Vec::new(), offset: Some(stop.offset()) }

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
+use crate::clock::Clock;
 use crate::limits::WINDOW_BYTES;
 use crate::stop::Stop;
 
@@ -35,7 +36,7 @@ impl ReadAt for File {
 #[derive(Clone)]
 enum Backing {
     Memory(Arc<[u8]>),
-    Positioned(Arc<dyn ReadAt>),
+    Positioned(Arc<dyn ReadAt>, Option<Arc<Clock>>),
 }
 
 /// A bounded view of some bytes: a file, a part of one, or bytes in memory.
@@ -70,7 +71,16 @@ impl From<&[u8]> for Input {
 impl Input {
     /// A view of the first `len` bytes of `source`.
     pub fn positioned(source: Arc<dyn ReadAt>, len: u64) -> Self {
-        Self { backing: Backing::Positioned(source), start: 0, len }
+        Self { backing: Backing::Positioned(source, None), start: 0, len }
+    }
+
+    /// The same view, which can't be read any more once `clock` has run out.
+    /// What is held in memory is short, and always can.
+    pub(crate) fn timed(mut self, clock: &Arc<Clock>) -> Self {
+        if let Backing::Positioned(_, of) = &mut self.backing {
+            *of = Some(Arc::clone(clock));
+        }
+        self
     }
 
     /// Length of the view in bytes.
@@ -90,7 +100,7 @@ impl Input {
                 let start = to_usize(self.start);
                 bytes.get(start..start.saturating_add(to_usize(self.len)))
             }
-            Backing::Positioned(_) => None,
+            Backing::Positioned(..) => None,
         }
     }
 
@@ -99,7 +109,7 @@ impl Input {
     pub fn shares_storage_with(&self, other: &Self) -> bool {
         match (&self.backing, &other.backing) {
             (Backing::Memory(a), Backing::Memory(b)) => Arc::ptr_eq(a, b),
-            (Backing::Positioned(a), Backing::Positioned(b)) => Arc::ptr_eq(a, b),
+            (Backing::Positioned(a, _), Backing::Positioned(b, _)) => Arc::ptr_eq(a, b),
             _ => false,
         }
     }
@@ -144,7 +154,8 @@ impl Input {
     ///
     /// # Errors
     /// [`Stop::Unreadable`] when the storage fails, [`Stop::Truncated`] when it
-    /// ends before the view does (a file that shrank while being read).
+    /// ends before the view does (a file that shrank while being read), and
+    /// what the clock says of an input that has one.
     pub fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, Stop> {
         let available = to_usize(self.len.saturating_sub(offset)).min(buf.len());
         let Some(buf) = buf.get_mut(..available) else { return Ok(0) };
@@ -156,7 +167,10 @@ impl Input {
                     buf.copy_from_slice(from);
                 }
             }
-            Backing::Positioned(source) => {
+            Backing::Positioned(source, clock) => {
+                if let Some(clock) = clock {
+                    clock.check(offset)?;
+                }
                 let mut done = 0;
                 while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
                     let from = at.saturating_add(to_u64(done));

@@ -9,6 +9,7 @@
 //! scanned is ever loaded, imported, unpickled, rendered or run.
 
 pub mod artifact;
+mod clock;
 mod engine;
 pub mod evidence;
 pub mod formats;

@@ -1,8 +1,10 @@
 //! [`Scanner`]: many files, in parallel, into one report.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
@@ -135,6 +137,14 @@ impl<'r> Scanner<'r> {
         self.keeping_evidence()
     }
 
+    /// The same, ending early once `stop` is set: what was found until then is
+    /// in the report, and what was not examined is a gap.
+    #[must_use]
+    pub fn stopped_by(mut self, stop: Arc<AtomicBool>) -> Self {
+        self.options.stop = stop;
+        self
+    }
+
     /// Scans files and directory trees. Never fails: what can't be read is in
     /// the report as a gap.
     pub fn scan(&self, paths: &[PathBuf], progress: &dyn Progress) -> Report {
@@ -143,7 +153,7 @@ impl<'r> Scanner<'r> {
 
     /// The first half of [`scan`](Self::scan): finds the files, and opens none.
     pub fn find(&self, paths: &[PathBuf]) -> Finds {
-        let mut found = source::walk(paths, self.walk);
+        let mut found = source::walk_until(paths, self.walk, &self.options.stop);
         found.retain(|found| !self.writes(&found.path));
         let excluded = self.leave_out(&mut found);
         Finds::new(paths, found, excluded)
@@ -202,7 +212,9 @@ impl<'r> Scanner<'r> {
         };
         let mut artifact = self.job().file(name, input);
         if let Err(error) = copied {
-            artifact.gaps.push(Gap::new(GapReason::Unreadable, error.to_string()));
+            let stopped = self.options.stop.load(Ordering::Relaxed);
+            let reason = if stopped { GapReason::Interrupted } else { GapReason::Unreadable };
+            artifact.gaps.push(Gap::new(reason, error.to_string()));
         }
         Ok(FileReport::new(name, artifact))
     }
@@ -233,7 +245,7 @@ impl<'r> Scanner<'r> {
     }
 
     fn job(&self) -> Job<'_> {
-        let options = Options { threads: self.threads != 1, ..self.options };
+        let options = Options { threads: self.threads != 1, ..self.options.clone() };
         Job::new(&self.limits, self.rules, &self.digests, options)
     }
 
@@ -261,8 +273,12 @@ impl<'r> Scanner<'r> {
         let name = found.links.first().map_or(&place, |link| &link.file.path);
         let artifact = match &found.problem {
             Some(gap) => unexamined(name, found.size, gap.clone()),
+            None if job.is_stopped() => {
+                let detail = "the scan was stopped before it came to this file";
+                unexamined(name, found.size, Gap::new(GapReason::Interrupted, detail))
+            }
             None => match source::open(&found.path) {
-                Ok((file, len)) => job.stored_file(name, Input::positioned(Arc::new(file), len), found.digest.clone()),
+                Ok((file, len)) => Self::scan_open(job, name, file, len, found),
                 Err(error) => unexamined(name, found.size, Gap::new(GapReason::Unreadable, error.to_string())),
             },
         };
@@ -272,6 +288,20 @@ impl<'r> Scanner<'r> {
             return vec![report];
         }
         found.links.iter().map(|link| report.named(&link.file, &place)).collect()
+    }
+
+    /// Scans a file that is open, and notices when it changes meanwhile: what
+    /// was read then is neither the one file nor the other.
+    fn scan_open(job: &mut Job<'_>, name: &str, file: File, len: u64, found: &Found) -> Artifact {
+        let file = Arc::new(file);
+        let state = || file.metadata().and_then(|meta| Ok((meta.len(), meta.modified()?))).ok();
+        let before = state();
+        let input = Input::positioned(Arc::<File>::clone(&file), len);
+        let mut artifact = job.stored_file(name, input, found.digest.clone());
+        if state() != before {
+            artifact.gaps.push(Gap::new(GapReason::Changed, "the file was written to while it was read"));
+        }
+        artifact
     }
 }
 

@@ -50,6 +50,12 @@ pub enum Stop {
         /// What is encrypted.
         what: Cow<'static, str>,
     },
+    /// The scan was told to stop.
+    #[error("the scan was stopped (byte {offset})")]
+    Interrupted {
+        /// How far the reader had come.
+        offset: u64,
+    },
     /// The operating system failed to deliver the bytes.
     #[error("read failed at byte {offset}: {error}")]
     Unreadable {
@@ -93,6 +99,7 @@ impl Stop {
             | Self::Limit { offset, .. }
             | Self::Unsupported { offset, .. }
             | Self::Encrypted { offset, .. }
+            | Self::Interrupted { offset }
             | Self::Unreadable { offset, .. } => *offset,
         }
     }
@@ -106,6 +113,7 @@ impl Stop {
             | Self::Limit { offset, .. }
             | Self::Unsupported { offset, .. }
             | Self::Encrypted { offset, .. }
+            | Self::Interrupted { offset }
             | Self::Unreadable { offset, .. } => *offset = offset.saturating_add(base),
         }
         self

@@ -10,6 +10,7 @@ mod rules;
 mod sandbox;
 mod scan;
 mod sink;
+mod stdin;
 mod terminal;
 
 use std::process::ExitCode;
@@ -34,7 +35,9 @@ Examples:
   weighin rules explain PKL002           what a finding means
 
 Exit codes: 0 clean and complete; 1 findings; 2 usage or internal error;
-3 something was not fully examined, or there was nothing to scan.";
+3 something was not fully examined, or there was nothing to scan.
+A first SIGINT or SIGTERM ends the scan with a report, and weighin then ends by
+that signal, which shells show as 130 or 143; a second ends it at once.";
 
 #[derive(Debug, Subcommand)]
 enum Command {

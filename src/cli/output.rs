@@ -2,9 +2,10 @@
 //! format. JSON Lines are written while the scan runs.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Read as _, Write};
+use std::io::{self, LineWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
@@ -86,11 +87,12 @@ pub(super) struct Lines<'t> {
     ruleset: String,
     triage: &'t Triage,
     sinks: Mutex<Sinks>,
+    /// Set when nobody reads what the scan is for.
+    stop: Option<Arc<AtomicBool>>,
 }
 
 struct Sinks {
-    open: Vec<Box<dyn Write + Send>>,
-    failed: Option<io::Error>,
+    open: Vec<(Box<dyn Write + Send>, Option<io::Error>)>,
 }
 
 impl<'t> Lines<'t> {
@@ -101,26 +103,29 @@ impl<'t> Lines<'t> {
         triage: &'t Triage,
         to_stdout: bool,
         outputs: &mut Outputs,
+        stop: Arc<AtomicBool>,
     ) -> anyhow::Result<Self> {
-        let mut open: Vec<Box<dyn Write + Send>> = Vec::new();
+        let mut open: Vec<(Box<dyn Write + Send>, Option<io::Error>)> = Vec::new();
+        let only = to_stdout && outputs.sinks.is_empty();
         if to_stdout {
-            open.push(Box::new(io::stdout()));
+            open.push((Box::new(io::stdout()), None));
         }
         for (_, sink) in outputs.sinks.extract_if(.., |(format, _)| *format == Format::Jsonl) {
-            open.push(Box::new(BufWriter::new(sink.emptied()?)));
+            // Line by line, so that nothing is lost when the process is killed.
+            open.push((Box::new(LineWriter::new(sink.emptied()?)), None));
         }
-        let sinks = Mutex::new(Sinks { open, failed: None });
-        Ok(Self { bar, ruleset: rules.digest().to_owned(), triage, sinks })
+        let sinks = Mutex::new(Sinks { open });
+        Ok(Self { bar, ruleset: rules.digest().to_owned(), triage, sinks, stop: only.then_some(stop) })
     }
 
-    /// Ends the bar and tells of the first line that could not be written.
-    pub(super) fn finish(self) -> io::Result<()> {
+    /// Ends the bar and tells of the first line that could not be written, when
+    /// somebody still wants it.
+    pub(super) fn finish(self) -> anyhow::Result<()> {
         self.bar.finish();
-        let mut sinks = self.sinks.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Some(error) = sinks.failed.take() {
-            return Err(error);
-        }
-        sinks.open.iter_mut().try_for_each(|sink| sink.flush())
+        let sinks = self.sinks.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let failures = sinks.open.into_iter().filter_map(|(_, failed)| failed);
+        let told = failures.map(|error| Err(anyhow::Error::from(error))).fold(Ok(()), anyhow::Result::and);
+        terminal::unless_gone(told)
     }
 }
 
@@ -131,11 +136,17 @@ impl Progress for Lines<'_> {
 
     fn done(&self, file: &FileReport) {
         let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
-        if !sinks.open.is_empty() && sinks.failed.is_none() {
-            let written = report::jsonl_line(&self.triage.mark(file.clone()), &self.ruleset, self.triage.policy())
-                .map_err(io::Error::from)
-                .and_then(|line| sinks.open.iter_mut().try_for_each(|sink| sink.write_all(line.as_bytes())));
-            sinks.failed = written.err();
+        if !sinks.open.is_empty() {
+            let line = report::jsonl_line(&self.triage.mark(file.clone()), &self.ruleset, self.triage.policy());
+            for (sink, failed) in sinks.open.iter_mut().filter(|(_, failed)| failed.is_none()) {
+                *failed = match &line {
+                    Ok(line) => sink.write_all(line.as_bytes()).err(),
+                    Err(error) => Some(io::Error::other(error.to_string())),
+                };
+                if let (Some(_), Some(stop)) = (&failed, &self.stop) {
+                    stop.store(true, Ordering::Relaxed);
+                }
+            }
         }
         drop(sinks);
         self.bar.done(file);
@@ -214,5 +225,5 @@ impl Outputs {
 
 /// Prints the report on standard output.
 pub(super) fn print(report: &Report, format: Format, setting: &Setting<'_>) -> anyhow::Result<()> {
-    terminal::print(&render(report, format, setting)?)
+    terminal::unless_gone(terminal::print(&render(report, format, setting)?))
 }

@@ -2,17 +2,20 @@
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, bail};
 use clap::Args as ClapArgs;
 use weighin::report::{ExitCode, Report, Style};
-use weighin::shelter::Closed;
+use weighin::shelter::{Closed, Signals};
 use weighin::source::{HfCache, HubName, Walk};
 use weighin::{Limits, Progress as _, Scanner};
 
 use crate::cli::output::{self, Format, Lines, Outputs, Setting};
 use crate::cli::policy;
 use crate::cli::sandbox::SandboxArgs;
+use crate::cli::stdin::Stdin;
 use crate::cli::terminal::{self, Bar, Colour};
 
 /// Scan files and directory trees.
@@ -92,6 +95,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let policy = args.policy.policy(&paths)?;
     let triage = args.triage.triage(&policy, &paths)?;
     let rules = policy.rule_set()?;
+    let signals = Signals::listen().context("listening to signals")?;
     let mut outputs = Outputs::open(&args.output)?;
     let baseline = args.triage.open_baseline()?;
     let written = outputs.paths().chain(baseline.iter().map(|sink| sink.path().to_owned()));
@@ -101,20 +105,28 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .excluding(policy.excluded()?)
         .with_digests(policy.digest_lists()?)
         .writing(written)
+        .stopped_by(signals.stop())
         .with_threads(threads(args.threads))
         .with_depth(args.depth.into());
     let to_stdout = args.format == Format::Jsonl;
-    let lines = Lines::new(Bar::new(args.quiet), &rules, &triage, to_stdout, &mut outputs)?;
+    let lines = Lines::new(Bar::new(args.quiet), &rules, &triage, to_stdout, &mut outputs, signals.stop())?;
     let mut closed = args.sandbox.close(args.quiet)?;
-    let report = scan(&scanner, &paths, lines, &mut closed)?.triaged(&triage).within(closed.sandbox().clone());
-    if let Some(baseline) = &baseline {
-        policy::write_baseline(&report, baseline)?;
-    }
+    let report = scan(&scanner, &paths, &lines, &mut closed, signals.stop())?;
+    let report = report.triaged(&triage).within(closed.sandbox().clone());
+    drop(closed);
+    // What can be written is, whatever becomes of the rest.
+    let mut told = vec![lines.finish()];
+    told.extend(baseline.map(|baseline| policy::write_baseline(&report, &baseline)));
     let style = Style { verbose: args.verbose, ..Style::default() };
     let setting = Setting { rules: &rules, style, category: args.sarif_category.as_deref() };
-    outputs.write(&report, &setting)?;
+    told.push(outputs.write(&report, &setting));
     let style = terminal::style(args.color, args.verbose, args.quiet);
-    output::print(&report, args.format, &Setting { style, ..setting })?;
+    told.push(output::print(&report, args.format, &Setting { style, ..setting }));
+    if let Some(signal) = signals.came() {
+        terminal::complain(&format!("weighin: stopped by {signal}; the report says what was not examined"));
+    }
+    told.into_iter().collect::<anyhow::Result<()>>()?;
+    signals.end_as_asked();
     let code = report.exit_code(policy.fail_on.value, policy.allow_incomplete.value);
     Ok(if args.exit_zero { ExitCode::Clean } else { code })
 }
@@ -154,19 +166,24 @@ fn target(path: &Path, cache: Option<&HfCache>) -> PathBuf {
     })
 }
 
-fn scan(scanner: &Scanner<'_>, paths: &[PathBuf], lines: Lines<'_>, closed: &mut Closed) -> anyhow::Result<Report> {
+fn scan(
+    scanner: &Scanner<'_>,
+    paths: &[PathBuf],
+    lines: &Lines<'_>,
+    closed: &mut Closed,
+    stop: Arc<AtomicBool>,
+) -> anyhow::Result<Report> {
     let (stdin, files): (Vec<&PathBuf>, Vec<&PathBuf>) =
         paths.iter().partition(|path| path.as_path() == Path::new("-"));
     let files: Vec<PathBuf> = files.into_iter().cloned().collect();
     let finds = scanner.find(&files);
     closed.narrow(&finds.needed())?;
-    let mut report = scanner.scan_found(finds, &lines);
+    let mut report = scanner.scan_found(finds, lines);
     if !stdin.is_empty() {
-        let piped = scanner.scan_reader("<stdin>", &mut std::io::stdin().lock())?;
+        let piped = scanner.scan_reader("<stdin>", &mut Stdin::open(stop)?)?;
         lines.done(&piped);
         report = report.with_file(piped);
     }
-    lines.finish()?;
     Ok(report)
 }
 

@@ -60,6 +60,15 @@ pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
+/// The same outcome, but that the reader has gone away is none to speak of: the
+/// exit code still says what was found.
+pub(super) fn unless_gone(outcome: anyhow::Result<()>) -> anyhow::Result<()> {
+    match outcome {
+        Err(error) if is_broken_pipe(&error) => Ok(()),
+        other => other,
+    }
+}
+
 /// A bar by bytes on standard error, when that is a terminal.
 pub(super) struct Bar {
     bar: ProgressBar,

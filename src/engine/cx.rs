@@ -262,7 +262,7 @@ impl<'j, 'e> Cx<'j, 'e> {
         let input = match spilled {
             Some(file) => {
                 let written = file.metadata().map_or(0, |meta| meta.len());
-                Input::positioned(std::sync::Arc::new(file), written.min(produced))
+                self.job.temporary(file, written.min(produced))
             }
             None => memory.into(),
         };

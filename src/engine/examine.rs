@@ -1,10 +1,13 @@
 //! One artifact: recognise it, let every format that answers read it, judge
 //! what they found. Members come back here, one level deeper.
 
+use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::artifact::{Artifact, Gap, GapReason};
+use crate::clock::Clock;
 use crate::engine::cx::Cx;
 use crate::engine::recognise::{self, Candidate};
 use crate::engine::stored::StoredDigest;
@@ -33,7 +36,7 @@ pub(crate) struct Job<'e> {
     digests: &'e DigestLists,
     pub(super) options: Options,
     yara: YaraScanner<'e>,
-    deadline: Instant,
+    clock: Arc<Clock>,
     work: u64,
     clock_at: u64,
     inflated: u64,
@@ -70,9 +73,9 @@ impl<'e> Job<'e> {
             limits,
             rules,
             digests,
-            options,
             yara: rules.yara_scanner(),
-            deadline: Instant::now(),
+            clock: Arc::new(Clock::new(limits.seconds, &options.stop)),
+            options,
             work: 0,
             clock_at: 0,
             inflated: 0,
@@ -99,7 +102,8 @@ impl<'e> Job<'e> {
 
     /// Examines one file with limits of its own.
     pub(crate) fn file(&mut self, name: &str, input: Input) -> Artifact {
-        self.deadline = Instant::now() + Duration::from_secs(self.limits.seconds);
+        self.clock = Arc::new(Clock::new(self.limits.seconds, &self.options.stop));
+        let input = input.timed(&self.clock);
         self.work = 0;
         self.clock_at = STEPS_PER_CLOCK;
         self.inflated = 0;
@@ -132,12 +136,19 @@ impl<'e> Job<'e> {
         Ok(())
     }
 
+    /// Whether the scan has been told to stop.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.options.stop.load(Ordering::Relaxed)
+    }
+
+    /// A view of a temporary file, which the file's time bounds like its own.
+    pub(super) fn temporary(&self, file: File, len: u64) -> Input {
+        Input::positioned(Arc::new(file), len).timed(&self.clock)
+    }
+
     /// Whether the file's time is used up.
     pub(super) fn check_clock(&self, offset: u64) -> Result<(), Stop> {
-        if Instant::now() > self.deadline {
-            return Err(Stop::Limit { offset, limit: "seconds" });
-        }
-        Ok(())
+        self.clock.check(offset)
     }
 
     /// Pays for `bytes` produced by decompression.
@@ -202,7 +213,7 @@ impl<'e> Job<'e> {
         if depth == 0
             && let Some(stored) = &self.stored
         {
-            stored.compare(&input, &mut artifact, self.deadline);
+            stored.compare(&input, &mut artifact);
         }
         super::promise::compare(&mut artifact);
         self.digests.compare(&mut artifact);
@@ -281,7 +292,7 @@ impl<'e> Job<'e> {
     fn sweep(&mut self, input: &Input, depth: u64, artifact: &mut Artifact) {
         let formats = artifact.formats.clone();
         let swept = catch_unwind(AssertUnwindSafe(|| {
-            let subject = Subject { name: &artifact.name, input, deadline: self.deadline, inside: false };
+            let subject = Subject { name: &artifact.name, input, clock: &self.clock, inside: false };
             sweep::sweep(&subject, &formats, &mut self.yara, self.limits, self.options.threads)
         }));
         match swept {
@@ -310,7 +321,7 @@ impl<'e> Job<'e> {
             return;
         };
         self.digestible = left;
-        let subject = Subject { name: &artifact.name, input, deadline: self.deadline, inside: true };
+        let subject = Subject { name: &artifact.name, input, clock: &self.clock, inside: true };
         match catch_unwind(AssertUnwindSafe(|| sweep::alone(&subject, &mut self.yara))) {
             Ok((digest, found)) => {
                 match digest {

@@ -4,6 +4,9 @@
 //! format that recognises the content reads it, and every byte of a file is
 //! digested and swept whatever a format believes is there.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 mod cx;
 mod examine;
 mod executables;
@@ -26,7 +29,7 @@ pub enum Depth {
 }
 
 /// How files are examined.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
     /// Evidence stays in the artifacts.
     pub keep_evidence: bool,
@@ -36,6 +39,8 @@ pub(crate) struct Options {
     pub depth: Depth,
     /// A second thread may help with one file.
     pub threads: bool,
+    /// Set when the scan is to stop.
+    pub stop: Arc<AtomicBool>,
 }
 
 pub use cx::Cx;

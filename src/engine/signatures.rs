@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use aho_corasick::{AhoCorasick, MatchKind, Span as Range, packed};
 
 use crate::artifact::Gap;
+use crate::clock::Clock;
 use crate::engine::executables;
 use crate::evidence::{Evidence, Kind, Span};
 use crate::formats::pickle::{dry_run, dry_run_of};
@@ -46,6 +47,8 @@ const PICKLE_WORK: u64 = 4;
 
 /// Opcodes decoded in a search of any length.
 const PICKLE_FLOOR: u64 = 1 << 20;
+/// Opcodes of a candidate from which on the clock is worth a look.
+const OPCODES_PER_CLOCK: u32 = 1 << 12;
 
 /// Places kept for one kind of thing; more are told by their number.
 const KEPT: u64 = 64;
@@ -129,7 +132,8 @@ static EXECUTABLES: LazyLock<Option<Searcher>> = LazyLock::new(|| Searcher::new(
 static ALL: LazyLock<Option<Searcher>> = LazyLock::new(|| Searcher::new(&[&MAGICS[..], &PICKLES].concat()));
 
 /// The search over one artifact, block by block.
-pub(super) struct Signatures {
+pub(super) struct Signatures<'c> {
+    clock: &'c Clock,
     searcher: Option<&'static Searcher>,
     hits: Vec<(SignatureHit, u64)>,
     kept: BTreeMap<(Kind, &'static str, String), u64>,
@@ -140,10 +144,11 @@ pub(super) struct Signatures {
     gap: Option<Gap>,
 }
 
-impl Signatures {
+impl<'c> Signatures<'c> {
     /// A search, for pickles too when they would be out of place.
-    pub(super) fn new(pickles: bool, length: u64, limits: &Limits) -> Self {
+    pub(super) fn new(pickles: bool, length: u64, limits: &Limits, clock: &'c Clock) -> Self {
         Self {
+            clock,
             searcher: if pickles { ALL.as_ref() } else { EXECUTABLES.as_ref() },
             hits: Vec::new(),
             kept: BTreeMap::new(),
@@ -206,6 +211,13 @@ impl Signatures {
             run = dry_run_of(&input.tail(at), most);
         }
         self.work = left.saturating_sub(u64::from(run.opcodes));
+        if run.opcodes > OPCODES_PER_CLOCK
+            && let Err(stop) = self.clock.check(at)
+        {
+            self.gap.get_or_insert_with(|| (&stop).into());
+            self.work = 0;
+            return 1;
+        }
         // One that goes on for longer than is looked at is a pickle too.
         let long = !run.broken && run.opcodes >= PICKLE_OPCODES;
         if !(run.stopped || long) || run.imports == 0 || run.calls == 0 || run.names < 2 {

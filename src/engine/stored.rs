@@ -1,8 +1,6 @@
 //! Content-addressed storage: what a place says of the content that is kept
 //! there, compared with the content.
 
-use std::time::Instant;
-
 use sha1::{Digest as _, Sha1};
 
 use crate::artifact::Artifact;
@@ -47,12 +45,12 @@ impl StoredDigest {
 
     /// Adds to `artifact` that its content is other than it should be. Content
     /// that could not be read whole has a gap that says so already.
-    pub(super) fn compare(&self, input: &Input, artifact: &mut Artifact, deadline: Instant) {
+    pub(super) fn compare(&self, input: &Input, artifact: &mut Artifact) {
         let (which, expected, found) = match &self.value {
             DigestValue::Sha256(expected) => ("sha256", expected, artifact.sha256.map(|digest| hex(&digest))),
             DigestValue::GitBlob(expected) => {
                 let mut hasher = Sha1::new_with_prefix(format!("blob {}\0", input.len()));
-                match sweep::feed(input, deadline, |bytes| hasher.update(bytes)) {
+                match sweep::feed(input, |bytes| hasher.update(bytes)) {
                     Ok(()) => ("git-sha1", expected, Some(hex(&hasher.finalize()))),
                     Err(stop) => {
                         artifact.gaps.push((&stop).into());

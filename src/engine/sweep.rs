@@ -2,7 +2,6 @@
 //! for YARA. No header can hide bytes from it.
 
 use std::sync::{Arc, mpsc};
-use std::time::Instant;
 
 use sha2::{Digest, Sha256};
 
@@ -61,8 +60,8 @@ pub(super) fn sweep(
     limits: &Limits,
     threads: bool,
 ) -> Swept {
-    let Subject { input, deadline, .. } = *subject;
-    let mut signatures = Signatures::new(without_pickles(formats), input.len(), limits);
+    let Subject { input, clock, .. } = *subject;
+    let mut signatures = Signatures::new(without_pickles(formats), input.len(), limits, clock);
     let (digest, yara) = if let Some(bytes) = input.as_slice() {
         signatures.search(0, bytes, input);
         (Ok(Sha256::digest(bytes).into()), yara.scan(subject, bytes))
@@ -71,10 +70,10 @@ pub(super) fn sweep(
             signatures.search(block.offset, block.all(), input);
             yara.scan_block(subject, block.offset, block.all());
         };
-        let on_two = threads.then(|| on_two_threads(input, deadline, &mut search)).flatten();
+        let on_two = threads.then(|| on_two_threads(input, &mut search)).flatten();
         let digest = on_two.unwrap_or_else(|| {
             let mut hasher = Sha256::new();
-            blocks(input, deadline, |block| {
+            blocks(input, |block| {
                 hasher.update(block.fresh());
                 search(block);
             })?;
@@ -90,7 +89,7 @@ pub(super) fn sweep(
 
 /// The digest by another thread, while this one searches; nothing when there
 /// is no other to be had.
-fn on_two_threads(input: &Input, deadline: Instant, mut search: impl FnMut(&Block)) -> Option<Result<[u8; 32], Stop>> {
+fn on_two_threads(input: &Input, mut search: impl FnMut(&Block)) -> Option<Result<[u8; 32], Stop>> {
     std::thread::scope(|scope| {
         let (to, from) = mpsc::sync_channel::<Arc<Block>>(QUEUE);
         let digesting = std::thread::Builder::new().spawn_scoped(scope, move || {
@@ -99,7 +98,7 @@ fn on_two_threads(input: &Input, deadline: Instant, mut search: impl FnMut(&Bloc
             hasher.finalize().into()
         });
         let digesting = digesting.ok()?;
-        let outcome = blocks(input, deadline, |block| {
+        let outcome = blocks(input, |block| {
             // Fails only after a panic there, which is passed on below.
             to.send(Arc::clone(block)).ok();
             search(block);
@@ -119,7 +118,7 @@ pub(super) fn alone(subject: &Subject<'_>, yara: &mut YaraScanner<'_>) -> (Resul
         return (Ok(Sha256::digest(bytes).into()), yara.scan(subject, bytes));
     }
     let mut hasher = Sha256::new();
-    let outcome = blocks(subject.input, subject.deadline, |block| {
+    let outcome = blocks(subject.input, |block| {
         hasher.update(block.fresh());
         yara.scan_block(subject, block.offset, block.all());
     });
@@ -127,12 +126,12 @@ pub(super) fn alone(subject: &Subject<'_>, yara: &mut YaraScanner<'_>) -> (Resul
 }
 
 /// Hands every byte of `input` to `each`, once and in order.
-pub(super) fn feed(input: &Input, deadline: Instant, mut each: impl FnMut(&[u8])) -> Result<(), Stop> {
+pub(super) fn feed(input: &Input, mut each: impl FnMut(&[u8])) -> Result<(), Stop> {
     if let Some(bytes) = input.as_slice() {
         each(bytes);
         return Ok(());
     }
-    blocks(input, deadline, |block| each(block.fresh()))
+    blocks(input, |block| each(block.fresh()))
 }
 
 /// Part of an input, behind the end of the part before it.
@@ -171,16 +170,13 @@ impl Block {
 
 /// Calls `each` with one block after another. Blocks that are still held
 /// elsewhere are left alone; the others are used again.
-fn blocks(input: &Input, deadline: Instant, mut each: impl FnMut(&Arc<Block>)) -> Result<(), Stop> {
+fn blocks(input: &Input, mut each: impl FnMut(&Arc<Block>)) -> Result<(), Stop> {
     let mut last = Arc::new(Block::default());
     let mut used: Vec<Arc<Block>> = Vec::new();
     loop {
         let position = last.offset + to_u64(last.end);
         if position >= input.len() {
             return Ok(());
-        }
-        if Instant::now() > deadline {
-            return Err(Stop::Limit { offset: position, limit: "seconds" });
         }
         let free = used.iter_mut().position(|block| Arc::get_mut(block).is_some());
         let mut next = free.map(|at| used.swap_remove(at)).unwrap_or_default();

@@ -11,12 +11,15 @@
 mod landlock;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
 mod seccomp;
+mod signals;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
+
+pub use signals::Signals;
 
 /// How much a sandbox matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

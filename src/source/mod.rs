@@ -20,6 +20,7 @@ pub use finds::Finds;
 pub use hf_cache::{Absent, HfCache};
 pub use hub::{HubFile, HubKind, HubName, HubRepository, is_commit};
 pub use walk::walk;
+pub(crate) use walk::walk_until;
 
 /// How directories are walked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -11,6 +11,8 @@ use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::artifact::{Gap, GapReason};
 use crate::engine::StoredDigest;
@@ -20,8 +22,21 @@ use crate::source::{Found, HubLink, Walk};
 
 /// Everything below `paths`, sorted by path, each file once.
 pub fn walk(paths: &[PathBuf], how: Walk) -> Vec<Found> {
+    walk_until(paths, how, &Arc::default())
+}
+
+/// The same, ending early once `stop` is set; the directories that are left out
+/// are then gaps.
+pub(crate) fn walk_until(paths: &[PathBuf], how: Walk, stop: &Arc<AtomicBool>) -> Vec<Found> {
     let roots = paths.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
-    let mut walker = Walker { how, roots, entered: BTreeSet::new(), found: Vec::new(), named: BTreeMap::new() };
+    let mut walker = Walker {
+        how,
+        stop: Arc::clone(stop),
+        roots,
+        entered: BTreeSet::new(),
+        found: Vec::new(),
+        named: BTreeMap::new(),
+    };
     for path in paths {
         walker.root(path);
     }
@@ -49,6 +64,7 @@ fn once(found: &mut Vec<Found>) {
 
 pub(super) struct Walker {
     how: Walk,
+    stop: Arc<AtomicBool>,
     roots: Vec<PathBuf>,
     entered: BTreeSet<PathBuf>,
     found: Vec<Found>,
@@ -83,6 +99,11 @@ impl Walker {
     fn directory(&mut self, top: &Path) {
         let mut waiting = vec![top.to_owned()];
         while let Some(directory) = waiting.pop() {
+            if self.stop.load(Ordering::Relaxed) {
+                let detail = "the scan was stopped before it came to this directory";
+                self.problem(directory, GapReason::Interrupted, detail.to_owned());
+                continue;
+            }
             if fs::canonicalize(&directory).is_ok_and(|real| !self.entered.insert(real)) {
                 continue;
             }

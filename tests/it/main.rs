@@ -6,6 +6,8 @@ mod check;
 mod cli;
 mod corpus;
 mod dvc;
+mod endless;
+mod faults;
 mod generated;
 mod hostile;
 mod hub;

@@ -4,11 +4,11 @@ mod compile;
 mod declared;
 mod whole;
 
-use std::time::Instant;
-
 use crate::artifact::{Gap, GapReason};
+use crate::clock::Clock;
 use crate::evidence::{Evidence, Kind, Span};
 use crate::input::{Input, to_u64, to_usize};
+use crate::stop::Stop;
 
 pub(super) use compile::{Source, compile, embedded};
 pub(super) use declared::{declaration, of_user};
@@ -69,7 +69,7 @@ pub(crate) struct Subject<'s> {
     /// Its content.
     pub input: &'s Input,
     /// When the file's time is over.
-    pub deadline: Instant,
+    pub clock: &'s Clock,
     /// It has been scanned as part of what is around it, by rules that don't
     /// ask where they are.
     pub inside: bool,
@@ -92,7 +92,7 @@ struct Engine<'r> {
     set: &'r YaraSet,
     whole: Option<yara_x::Scanner<'r>>,
     blocks: Option<yara_x::blocks::Scanner<'r>>,
-    failed: Option<String>,
+    failed: Option<Gap>,
 }
 
 impl<'r> YaraScanner<'r> {
@@ -137,7 +137,7 @@ impl<'r> Engine<'r> {
         let set: &'r YaraSet = self.set;
         let scanner = self.whole.get_or_insert_with(|| yara_x::Scanner::new(&set.rules));
         if set.foreign {
-            scanner.set_timeout(subject.deadline.saturating_duration_since(Instant::now()));
+            scanner.set_timeout(subject.clock.left());
             for (name, value) in compile::externals(subject.name) {
                 // The compiler has defined each of them as a string.
                 let _ = scanner.set_global(name, value);
@@ -145,7 +145,7 @@ impl<'r> Engine<'r> {
         }
         match scanner.scan(bytes) {
             Ok(results) => found.hits.extend(results.matching_rules().map(|rule| hit(&rule))),
-            Err(error) => found.gaps.push(failed(&error.to_string())),
+            Err(error) => found.gaps.push(failed(&error)),
         }
     }
 
@@ -153,10 +153,10 @@ impl<'r> Engine<'r> {
         let set: &'r YaraSet = self.set;
         let scanner = self.blocks.get_or_insert_with(|| yara_x::blocks::Scanner::new(&set.rules));
         if set.foreign {
-            scanner.set_timeout(subject.deadline.saturating_duration_since(Instant::now()));
+            scanner.set_timeout(subject.clock.left());
         }
         if let Err(error) = scanner.scan(to_usize(offset), block) {
-            self.failed = Some(error.to_string());
+            self.failed = Some(failed(&error));
         }
     }
 
@@ -171,19 +171,22 @@ impl<'r> Engine<'r> {
         let mut hits: Vec<YaraHit> = Vec::new();
         match scanner.finish() {
             Ok(results) => hits.extend(results.matching_rules().map(|rule| hit(&rule))),
-            Err(error) => self.failed = Some(error.to_string()),
+            Err(error) => self.failed = Some(failed(&error)),
         }
         hits.retain(|hit| !impossible.contains(&hit.rule.as_str()));
         let open: Vec<_> = undecided.into_iter().filter(|one| !hits.iter().any(|hit| hit.rule == one.rule)).collect();
         if !open.is_empty() {
             found.gaps.push(not_evaluated(&open));
         }
-        found.gaps.extend(self.failed.take().map(|error| failed(&error)));
+        found.gaps.extend(self.failed.take());
         found.hits.append(&mut hits);
     }
 }
 
-fn failed(error: &str) -> Gap {
+fn failed(error: &yara_x::errors::ScanError) -> Gap {
+    if let yara_x::errors::ScanError::Timeout = error {
+        return Gap::from(&Stop::Limit { offset: 0, limit: "seconds" });
+    }
     Gap::new(GapReason::NotEvaluated, format!("YARA rules were not evaluated: {error}"))
 }
 
