@@ -73,6 +73,29 @@ impl GapReason {
     }
 }
 
+impl GapReason {
+    /// What to do about it.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Unrecognised => "weighin does not know the format: trust it as far as you trust its publisher",
+            Self::Truncated => "the end is missing: fetch the file again",
+            Self::Malformed => "broken, or made to look so: fetch the file again, or ask its publisher",
+            Self::Encrypted => "decrypt it and scan what comes out",
+            Self::Limit => "--limit NAME=VALUE raises a limit; `weighin scan --limit help` lists them",
+            Self::Unsupported => "scan it in another format, or ask its publisher for one",
+            Self::Panic => "a defect of weighin: please report it",
+            Self::Unreadable => "check the path, and who may read it",
+            Self::Empty => "there is nothing in it: fetch the file again",
+            Self::NotFetched => "fetch the content (git lfs pull, dvc pull, hf download) and scan again",
+            Self::PartialDownload => "let the download finish, or delete it",
+            Self::SpecialFile => "never opened: copy the content to a file, or pipe it to `weighin scan -`",
+            Self::Link => "--follow scans what it leads to",
+            Self::Changed => "scan again when nobody writes to it",
+            Self::NotEvaluated => "--limit NAME=VALUE may give the rules more room",
+        }
+    }
+}
+
 /// One thing that was not examined. A file with a gap is never clean.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Gap {

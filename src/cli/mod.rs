@@ -30,6 +30,7 @@ const EXAMPLES: &str = "\
 Examples:
   weighin scan model.pt                  is this file safe to load?
   weighin scan -v ~/models               everything below a directory, clean files too
+  weighin scan --hf-cache                everything fetched from the Hugging Face Hub
   weighin scan --format json . > r.json  the same for programs
   weighin inspect model.pkl              what a pickle does, as readable Python
   weighin rules explain PKL002           what a finding means

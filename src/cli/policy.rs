@@ -15,35 +15,43 @@ use crate::cli::terminal;
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Policy")]
 pub(super) struct PolicyArgs {
-    /// The policy file, instead of the one that is found from the working
-    /// directory upwards.
+    /// The policy file, instead of the one that is found.
+    ///
+    /// It is looked for from the working directory upwards.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Obey no policy file.
-    #[arg(long, conflicts_with = "config")]
+    #[arg(long, conflicts_with = "config", hide_short_help = true)]
     no_config: bool,
-    /// Lowest severity that makes the exit code 1 [default: medium].
+    /// Lowest severity that fails [default: medium].
+    ///
+    /// One of low, medium, high and critical.
     #[arg(long, value_name = "SEVERITY", value_parser = parse_severity)]
     fail_on: Option<Severity>,
-    /// Exit with 0 although something was not fully examined.
+    /// Accept what was not fully examined.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(hide_possible_values = true)]
     allow_incomplete: Option<bool>,
-    /// Allow-list policy: whatever is not reviewed is high.
+    /// Allow-list: whatever is not reviewed is high.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(hide_possible_values = true)]
     strict: Option<bool>,
-    /// More rules, from a directory; may be repeated.
+    /// More rules, from a directory; repeatable.
     #[arg(long, value_name = "DIR")]
     rules: Vec<PathBuf>,
-    /// Set a limit; `weighin scan --limit help -` lists them.
+    /// Set a limit; `--limit help` lists them.
     #[arg(long, value_name = "NAME=VALUE")]
     limit: Vec<String>,
-    /// SHA-256 digests of files that must never be loaded, as `sha256sum`
-    /// writes them; may be repeated.
+    /// Digests of files that must not be loaded.
+    ///
+    /// SHA-256, as `sha256sum` writes them; may be repeated.
     #[arg(long, value_name = "FILE")]
     known_bad: Vec<PathBuf>,
-    /// SHA-256 digests of files that have been approved: noted, and trusted
-    /// only where the policy file says so; may be repeated.
-    #[arg(long, value_name = "FILE")]
+    /// Digests of files that have been approved.
+    ///
+    /// SHA-256, as `sha256sum` writes them; noted, and trusted only where the
+    /// policy file says so; may be repeated.
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     known_good: Vec<PathBuf>,
 }
 
@@ -126,10 +134,10 @@ fn refuse_inside(path: &Path, trees: &Trees) -> anyhow::Result<()> {
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Triage")]
 pub(super) struct TriageArgs {
-    /// Accept the findings of a baseline, in files that have not changed.
+    /// Accept a baseline's findings in unchanged files.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
-    /// Write the findings of this scan as a baseline.
+    /// Write the findings as a baseline.
     #[arg(long, value_name = "FILE")]
     write_baseline: Option<PathBuf>,
 }
@@ -171,6 +179,6 @@ fn today() -> anyhow::Result<Date> {
 pub(super) fn one_limit(limit: &str) -> anyhow::Result<(&str, u64)> {
     let (name, value) = limit.split_once('=').with_context(|| format!("--limit {limit}: wanted NAME=VALUE"))?;
     let value = value.parse().with_context(|| format!("--limit {limit}: the value is not a whole number"))?;
-    weighin::Limits::default().set(name, value).with_context(|| "--limit help - lists them")?;
+    weighin::Limits::default().set(name, value).with_context(|| "--limit help lists them")?;
     Ok((name, value))
 }

@@ -9,7 +9,7 @@ use crate::cli::terminal;
 pub(super) struct SandboxArgs {
     /// Confine the process before it reads what is scanned: files by Landlock,
     /// system calls by seccomp.
-    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, hide_short_help = true)]
     sandbox: When,
 }
 

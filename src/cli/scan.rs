@@ -18,46 +18,68 @@ use crate::cli::sandbox::SandboxArgs;
 use crate::cli::stdin::Stdin;
 use crate::cli::terminal::{self, Bar, Colour};
 
+const EXAMPLES: &str = "\
+Examples:
+  weighin scan model.pt ~/models               files, and everything below directories
+  weighin scan --hf-cache                      all that libraries have fetched from the Hub
+  weighin scan --output sarif=r.sarif models   a file for code scanning besides the text
+  curl -s URL | weighin scan -                 before it is a file
+
+Exit codes: 0 clean and complete; 1 findings; 2 usage or internal error; 3 not all was examined.";
+
 /// Scan files and directory trees.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Files and directories; `-` reads one file from standard input;
-    /// `organisation/name[@revision]` is a model in the Hugging Face cache.
-    #[arg(required_unless_present = "hf_cache", value_name = "PATH")]
+    /// Files, directories, models in the Hugging Face cache.
+    ///
+    /// `-` reads one file from standard input. Where there is no such path,
+    /// `organisation/name[@revision]` is looked up in the cache.
+    #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Scan everything in the Hugging Face cache [default directory: what
-    /// `HF_HUB_CACHE` or `HF_HOME` say, else ~/.cache/huggingface/hub].
+    /// Scan the Hugging Face cache.
+    ///
+    /// Without a directory, that is the one which `HF_HUB_CACHE` or `HF_HOME`
+    /// say, else `~/.cache/huggingface/hub`.
     #[arg(long, value_name = "DIR", num_args = 0..=1)]
     hf_cache: Option<Option<PathBuf>>,
-    /// Format of the report on standard output.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    /// Format on standard output: text, json, sarif, ...
+    ///
+    /// Others go to files with `--output`.
+    #[arg(long, value_enum, default_value_t = Format::Text, hide_possible_values = true, hide_default_value = true)]
     format: Format,
-    /// Write a report to a file as well; may be repeated.
+    /// Write a report to a file too; repeatable.
+    ///
+    /// The formats are text, json, jsonl, sarif, junit, markdown, html,
+    /// cyclonedx, in-toto (what was found) and in-toto-svr (what holds for all
+    /// files).
     #[arg(long, value_name = "FORMAT=FILE", value_parser = output::parse)]
     output: Vec<(Format, PathBuf)>,
     /// Name that tells several SARIF uploads of one commit apart.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
     sarif_category: Option<String>,
-    /// Exit with 0 whatever was found; for steps that only report.
+    /// Exit with 0 whatever was found.
+    ///
+    /// For steps that only report.
     #[arg(long)]
     exit_zero: bool,
-    /// Follow symbolic links that lead out of the given paths.
+    /// Follow links that lead out of the given paths.
     #[arg(long)]
     follow: bool,
     /// How much of each file to read.
-    #[arg(long, value_enum, default_value_t = Depth::Full)]
+    #[arg(long, value_enum, default_value_t = Depth::Full, hide_short_help = true)]
     depth: Depth,
     /// Number of threads; 0 is one per core.
-    #[arg(short = 'j', long, value_name = "N", default_value_t = 0)]
+    #[arg(short = 'j', long, value_name = "N", default_value_t = 0, hide_short_help = true)]
     threads: usize,
-    /// Show clean files and findings of severity low too.
+    /// Show every file, and findings of severity low.
     #[arg(short, long)]
     verbose: bool,
     /// Show only the summary, and no progress.
     #[arg(short, long, conflicts_with = "verbose")]
     quiet: bool,
     /// When to use colours.
-    #[arg(long, value_enum, default_value_t = Colour::Auto)]
+    #[arg(long, value_enum, default_value_t = Colour::Auto, hide_short_help = true)]
     color: Colour,
     #[command(flatten)]
     sandbox: SandboxArgs,
@@ -134,6 +156,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// What is to be scanned: paths as they are, names of models where the cache
 /// has them, and the cache.
 fn targets(args: &Args) -> anyhow::Result<Vec<PathBuf>> {
+    if args.paths.is_empty() && args.hf_cache.is_none() {
+        bail!("nothing to scan: name files or directories, or say --hf-cache; `weighin scan -h` has examples");
+    }
     let given = args.hf_cache.clone().flatten();
     let cache = given.map(|root| HfCache { root }).or_else(|| HfCache::from_env(|name| std::env::var_os(name)));
     let mut paths: Vec<PathBuf> = args.paths.iter().map(|path| target(path, cache.as_ref())).collect();

@@ -15,12 +15,14 @@ mod inspect;
 mod json;
 mod jsonl;
 mod junit;
+mod lines;
 mod markdown;
 mod model_card;
 mod sanitise;
 mod sarif;
 mod ssdf;
 mod text;
+mod text_file;
 mod verdict;
 
 use std::collections::BTreeSet;

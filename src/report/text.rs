@@ -1,10 +1,15 @@
-//! The report for a person at a terminal.
+//! The report for a person at a terminal: the worst files first, what is alike
+//! counted rather than repeated, then a summary.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use crate::artifact::GapReason;
 use crate::policy::EntryState;
-use crate::report::{FileReport, Finding, Report, Verdict, accepted, sanitise};
-use crate::rules::Severity;
+use crate::report::lines::{colour_of, list, paint, row, wrapped};
+use crate::report::text_file::{Shown, block};
+use crate::report::{FileReport, Report, Verdict, accepted, sanitise};
 
 /// How the text is to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,102 +30,93 @@ impl Default for Style {
     }
 }
 
-/// Findings shown per file before the rest is only counted.
-const FINDINGS_SHOWN: usize = 12;
+/// Files shown in full before the rest is only counted.
+const FILES_SHOWN: usize = 30;
 
-/// Files shown with the same story before the rest is only counted.
-const FILES_ALIKE: usize = 5;
+/// Files shown in full with the same story before the rest is only counted.
+const FILES_ALIKE: usize = 3;
+
+/// Stories that are counted, one a line.
+const STORIES_SHOWN: usize = 20;
 
 /// The report as text: a block per file that matters, then a summary.
 pub fn text(report: &Report, style: Style) -> String {
     let mut out = String::new();
     if !style.quiet {
-        let mut alike: Vec<(String, usize)> = Vec::new();
-        for file in &report.files {
-            if file.verdict == Verdict::Clean && !style.verbose {
-                continue;
-            }
-            let story = story_of(file);
-            let seen = match alike.iter_mut().find(|(known, _)| *known == story) {
-                Some((_, count)) => {
-                    *count += 1;
-                    *count
-                }
-                None => {
-                    alike.push((story, 1));
-                    1
-                }
-            };
-            if seen <= FILES_ALIKE || style.verbose {
-                file_block(&mut out, file, style);
-            }
-        }
-        for (story, count) in alike.iter().filter(|(_, count)| *count > FILES_ALIKE && !style.verbose) {
-            let _ = writeln!(out, "… and {} more files like these: {story}\n", count - FILES_ALIKE);
-        }
+        files(&mut out, report, style);
     }
     summary(&mut out, report, style);
     out
 }
 
 /// What makes two files the same for a reader: verdict, rules and gap reasons.
-fn story_of(file: &FileReport) -> String {
-    let mut rules: Vec<&str> = file.counted().map(|finding| finding.rule.as_str()).collect();
-    rules.sort_unstable();
-    rules.dedup();
+/// The worst come first.
+type Story = (Reverse<Verdict>, String);
+
+fn story_of(file: &FileReport) -> Story {
+    let mut parts: Vec<&str> = file.counted().map(|finding| finding.rule.as_str()).collect();
+    parts.sort_unstable();
+    parts.dedup();
     let mut gaps: Vec<&str> = file.gaps.iter().map(|gap| gap.reason.name()).collect();
     gaps.sort_unstable();
     gaps.dedup();
-    format!("{} {} {}", file.verdict.name(), rules.join(" "), gaps.join(" ")).trim().to_owned()
+    parts.extend(gaps);
+    (Reverse(file.verdict), parts.join(" "))
 }
 
-fn file_block(out: &mut String, file: &FileReport, style: Style) {
-    let format = file.format.as_deref().unwrap_or("unknown format");
-    let verdict = paint(&format!("{:<10}", file.verdict.name().to_uppercase()), colour_of(file.verdict), style);
-    let _ = writeln!(out, "{verdict} {}  ({format}, {})", bold(&sanitise(&file.path), style), size(file.size));
-    let matters = |finding: &&Finding| finding.suppressed.is_none() && finding.severity > Severity::Low;
-    let shown: Vec<&Finding> = file.findings.iter().filter(|finding| style.verbose || matters(finding)).collect();
-    for finding in shown.iter().take(FINDINGS_SHOWN) {
-        finding_block(out, finding, style);
+fn files(out: &mut String, report: &Report, style: Style) {
+    let mut files: Vec<(Story, Shown<'_>)> = Vec::new();
+    // A blob of a cache under several names is one thing to look at.
+    let mut blobs: BTreeMap<(&str, Story), usize> = BTreeMap::new();
+    for file in report.files.iter().filter(|file| style.verbose || file.verdict != Verdict::Clean) {
+        let story = story_of(file);
+        let known = file.stored_at.as_deref().and_then(|place| blobs.get(&(place, story.clone())));
+        if let Some((_, shown)) = known.and_then(|index| files.get_mut(*index)) {
+            shown.also.push(&file.path);
+            continue;
+        }
+        if let Some(place) = file.stored_at.as_deref() {
+            blobs.insert((place, story.clone()), files.len());
+        }
+        files.push((story, Shown { file, also: Vec::new() }));
     }
-    if shown.len() > FINDINGS_SHOWN {
-        let _ = writeln!(out, "  … and {} more findings; --format json has them all", shown.len() - FINDINGS_SHOWN);
+    files.sort_by_key(|(story, _)| story.0);
+    let mut met: BTreeMap<Story, usize> = BTreeMap::new();
+    let mut hidden: BTreeMap<Story, usize> = BTreeMap::new();
+    let mut shown = 0;
+    for (story, file) in files {
+        let alike = met.entry(story.clone()).or_default();
+        if style.verbose || shown < FILES_SHOWN && *alike < FILES_ALIKE {
+            block(out, &file, style);
+            shown += 1;
+        } else {
+            *hidden.entry(story).or_default() += 1;
+        }
+        *alike += 1;
     }
-    for gap in file.gaps.iter().take(FINDINGS_SHOWN) {
-        let inside = gap.members.join("!");
-        let place = if inside.is_empty() { String::new() } else { format!(" in {}", sanitise(&inside)) };
-        let line = format!("{}{place}: {}", gap.reason.name(), sanitise(&gap.detail));
-        wrapped(out, "  not examined  ", &line, style);
+    more(out, hidden, style);
+}
+
+/// The files that were not shown, counted by story.
+fn more(out: &mut String, hidden: BTreeMap<Story, usize>, style: Style) {
+    let files: usize = hidden.values().sum();
+    if files == 0 {
+        return;
     }
-    if file.gaps.len() > FINDINGS_SHOWN {
-        let _ = writeln!(out, "  … and {} more gaps", file.gaps.len() - FINDINGS_SHOWN);
+    let all = format!("and {}; -v shows every file, --format json tells everything:", plural(files, "more file"));
+    wrapped(out, "", &all, style);
+    let mut stories: Vec<(Story, usize)> = hidden.into_iter().collect();
+    stories.sort_by(|a, b| (a.0.0, Reverse(a.1), &a.0.1).cmp(&(b.0.0, Reverse(b.1), &b.0.1)));
+    for ((verdict, story), count) in stories.iter().take(STORIES_SHOWN) {
+        let verdict = verdict.0;
+        let name = paint(&format!("{:<10}", verdict.name()), colour_of(verdict), style);
+        row(out, &format!("{count:>8} {name}  "), 21, story, style);
+    }
+    if stories.len() > STORIES_SHOWN {
+        let rest: usize = stories.iter().skip(STORIES_SHOWN).map(|(_, count)| count).sum();
+        let _ = writeln!(out, "{rest:>8} with yet other findings or gaps");
     }
     out.push('\n');
-}
-
-fn finding_block(out: &mut String, finding: &Finding, style: Style) {
-    let colour = match finding.severity {
-        Severity::Critical | Severity::High => RED,
-        Severity::Medium => YELLOW,
-        Severity::Low => DIM,
-    };
-    let head = format!("{:<9}", finding.severity.name());
-    let _ = writeln!(out, "  {} {} {}", paint(&head, colour, style), finding.rule, sanitise(&finding.title));
-    for note in accepted::reason(finding).into_iter().chain(accepted::changed(finding)) {
-        wrapped(out, "            ", &note, style);
-    }
-    wrapped(out, "            ", &sanitise(&finding.message), style);
-    if !finding.also.is_empty() {
-        wrapped(out, "            ", &format!("the same call: {}", finding.also.join(", ")), style);
-    }
-    let times =
-        if finding.occurrences > 1 { format!(" and {} more times", finding.occurrences - 1) } else { String::new() };
-    let _ = writeln!(
-        out,
-        "            {}{times}",
-        paint(&format!("at {}", sanitise(&finding.location.to_string())), DIM, style)
-    );
-    wrapped(out, "            → ", &finding.remediation, style);
 }
 
 fn summary(out: &mut String, report: &Report, style: Style) {
@@ -130,44 +126,52 @@ fn summary(out: &mut String, report: &Report, style: Style) {
         setting(out, report, style);
         return;
     }
-    let part = |count: usize, verdict: Verdict| {
-        let text = format!("{count} {}", verdict.name());
-        if count == 0 { text } else { paint(&text, colour_of(verdict), style) }
-    };
-    let _ = writeln!(
-        out,
-        "{} in {}: {}, {}, {}, {}",
-        plural(summary.files, "file"),
-        size(summary.bytes),
-        part(summary.malicious, Verdict::Malicious),
-        part(summary.suspicious, Verdict::Suspicious),
-        part(summary.incomplete, Verdict::Incomplete),
-        part(summary.clean, Verdict::Clean),
-    );
+    let counts = [
+        (summary.malicious, Verdict::Malicious),
+        (summary.suspicious, Verdict::Suspicious),
+        (summary.incomplete, Verdict::Incomplete),
+        (summary.clean, Verdict::Clean),
+    ];
+    let head = format!("{} in {}:", plural(summary.files, "file"), size(summary.bytes));
+    let parts = counts.map(|(count, verdict)| {
+        (format!("{count} {}", verdict.name()), if count == 0 { None } else { Some(colour_of(verdict)) })
+    });
+    list(out, &head, &parts, style);
     if summary.with_gaps > 0 {
-        let mut reasons: Vec<(&str, usize)> = Vec::new();
-        for gap in report.files.iter().flat_map(|file| {
-            let mut names: Vec<&str> = file.gaps.iter().map(|gap| gap.reason.name()).collect();
-            names.dedup();
-            names
-        }) {
-            match reasons.iter_mut().find(|(known, _)| *known == gap) {
-                Some((_, count)) => *count += 1,
-                None => reasons.push((gap, 1)),
-            }
-        }
-        reasons.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-        let list: Vec<String> = reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
-        let _ = writeln!(out, "not fully examined: {} ({})", plural(summary.with_gaps, "file"), list.join(", "));
+        not_examined(out, report, style);
     }
     setting(out, report, style);
+}
+
+/// How many files have which kinds of gap, and what to do about each.
+fn not_examined(out: &mut String, report: &Report, style: Style) {
+    let mut reasons: BTreeMap<GapReason, usize> = BTreeMap::new();
+    for file in &report.files {
+        let mut here: Vec<GapReason> = file.gaps.iter().map(|gap| gap.reason).collect();
+        here.sort_unstable();
+        here.dedup();
+        here.into_iter().for_each(|reason| *reasons.entry(reason).or_default() += 1);
+    }
+    let mut reasons: Vec<(GapReason, usize)> = reasons.into_iter().collect();
+    reasons.sort_by_key(|(reason, count)| (Reverse(*count), reason.name()));
+    let files = plural(report.summary.with_gaps, "file");
+    if style.quiet {
+        let counts: Vec<_> =
+            reasons.iter().map(|(reason, count)| (format!("{count} {}", reason.name()), None)).collect();
+        list(out, &format!("not fully examined: {files}:"), &counts, style);
+        return;
+    }
+    let _ = writeln!(out, "not fully examined: {files}");
+    for (reason, count) in reasons {
+        row(out, &format!("{count:>8} {:<16}  ", reason.name()), 27, reason.advice(), style);
+    }
 }
 
 /// What confined the scan, and what the policy did: what it leaves out, what it
 /// suppresses, and entries that can go.
 fn setting(out: &mut String, report: &Report, style: Style) {
     if let Some(sandbox) = report.sandbox.as_ref().filter(|_| style.verbose) {
-        let _ = writeln!(out, "sandbox: {}", sanitise(&sandbox.to_string()));
+        wrapped(out, "sandbox: ", &sanitise(&sandbox.to_string()), style);
     }
     if let Some(policy) = &report.policy {
         let left_out = match report.summary.excluded {
@@ -175,39 +179,14 @@ fn setting(out: &mut String, report: &Report, style: Style) {
             some => format!(", which leaves out {}", plural(some, "file")),
         };
         let changed = accepted::changes(report).map_or(String::new(), |some| format!("; {some}"));
-        let _ = writeln!(out, "policy: {}{left_out}{changed}", sanitise(&policy.file));
+        wrapped(out, "policy: ", &format!("{}{left_out}{changed}", sanitise(&policy.file)), style);
     }
     let Some(triage) = &report.triage else { return };
-    let _ = writeln!(out, "triage: {}", accepted::counts(triage));
+    wrapped(out, "triage: ", &accepted::counts(triage), style);
     // An entry may well be for files that were not scanned today.
     for (_, line) in accepted::idle(triage).filter(|(entry, _)| style.verbose || entry.state == EntryState::Expired) {
-        let _ = writeln!(out, "  {line}");
+        wrapped(out, "  ", &line, style);
     }
-}
-
-/// `text` after `indent`, broken at spaces to the style's width; later lines
-/// are indented as far.
-fn wrapped(out: &mut String, indent: &str, text: &str, style: Style) {
-    let indent_width = indent.chars().count();
-    let room = style.width.saturating_sub(indent_width).max(20);
-    let mut line = String::new();
-    let mut first = true;
-    let mut flush = |line: &mut String, out: &mut String| {
-        let lead = if first { indent.to_owned() } else { " ".repeat(indent_width) };
-        first = false;
-        let _ = writeln!(out, "{lead}{line}");
-        line.clear();
-    };
-    for word in text.split(' ') {
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > room {
-            flush(&mut line, out);
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    flush(&mut line, out);
 }
 
 pub(crate) fn plural(count: usize, noun: &str) -> String {
@@ -231,27 +210,4 @@ pub(crate) fn size(bytes: u64) -> String {
         unit += 1;
     }
     format!("{}.{} {}", tenths / 10, tenths % 10, units.get(unit).unwrap_or(&"TiB"))
-}
-
-const RED: &str = "31";
-const YELLOW: &str = "33";
-const GREEN: &str = "32";
-const MAGENTA: &str = "35";
-const DIM: &str = "2";
-
-fn colour_of(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Malicious => RED,
-        Verdict::Suspicious => YELLOW,
-        Verdict::Incomplete => MAGENTA,
-        Verdict::Clean => GREEN,
-    }
-}
-
-fn paint(text: &str, code: &str, style: Style) -> String {
-    if style.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
-}
-
-fn bold(text: &str, style: Style) -> String {
-    paint(text, "1", style)
 }

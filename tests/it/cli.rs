@@ -35,7 +35,7 @@ fn exit_codes_say_what_happened() {
 #[test]
 fn a_finding_says_what_would_happen_where_and_what_to_do() {
     let (_, text, _) = output(&["scan", EVIL]);
-    for wanted in ["MALICIOUS", "PKL002", "os.system('echo", "@ 0x", "→ Do not load this file", "1 malicious"] {
+    for wanted in ["MALICIOUS", "PKL002", "os.system('echo", "at byte 0x", "→ Do not load this file", "1 malicious"] {
         assert!(text.contains(wanted), "{wanted} is missing in:\n{text}");
     }
     assert!(!text.contains('\u{1b}'), "colours without a terminal");
