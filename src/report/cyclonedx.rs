@@ -1,7 +1,7 @@
 //! CycloneDX 1.6, as a bill of materials of machine-learning models: what was
 //! there, with digests and verdicts, and what a model card claims.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -202,10 +202,12 @@ fn file_component(file: &FileReport, alone: bool) -> Value {
     if let Some(format) = &file.format {
         properties.push(property("weighin:format", format));
     }
-    let mut rules: Vec<&str> = file.findings.iter().map(|finding| finding.rule.as_str()).collect();
-    rules.sort_unstable();
-    rules.dedup();
-    properties.extend(rules.iter().map(|rule| property("weighin:finding", rule)));
+    let (suppressed, counted): (Vec<_>, Vec<_>) =
+        file.findings.iter().partition(|finding| finding.suppressed.is_some());
+    for (name, findings) in [("weighin:finding", counted), ("weighin:suppressed", suppressed)] {
+        let rules: BTreeSet<&str> = findings.iter().map(|finding| finding.rule.as_str()).collect();
+        properties.extend(rules.iter().map(|rule| property(name, rule)));
+    }
     properties.extend(
         file.gaps.iter().map(|gap| property("weighin:not-examined", &format!("{}: {}", gap.reason.name(), gap.detail))),
     );

@@ -56,6 +56,7 @@ pub enum RuleError {
 #[derive(Debug)]
 pub struct RuleSet {
     rules: Vec<Loaded>,
+    by_id: BTreeMap<String, usize>,
     by_kind: BTreeMap<Kind, Vec<usize>>,
     /// By namespace and identifier.
     by_yara: BTreeMap<(String, String), usize>,
@@ -104,6 +105,7 @@ impl RuleSet {
         let yara = yara::embedded(EMBEDDED_YARA).map_err(|message| RuleError::Embedded { message })?;
         let mut set = Self {
             rules: Vec::new(),
+            by_id: BTreeMap::new(),
             by_kind: BTreeMap::new(),
             by_yara: BTreeMap::new(),
             yara: Vec::new(),
@@ -114,9 +116,10 @@ impl RuleSet {
         for rule in rules {
             set.add(rule).map_err(|wrong| embedded(wrong.message))?;
         }
-        if let Some((rule, message)) = set.add_yara(yara, yara::declaration).into_iter().next() {
+        if let Some((rule, message)) = set.add_yara(&yara, yara::declaration).into_iter().next() {
             return Err(embedded(format!("{rule}: {message}")));
         }
+        set.yara.push(yara);
         let mut hasher = Sha256::new();
         hasher.update(EMBEDDED_RULES);
         hasher.update(EMBEDDED_NAMES);
@@ -202,13 +205,11 @@ impl RuleSet {
         }
         if !sources.is_empty() {
             // The embedded rules are the first.
-            let compiled = yara::compile(sources, &format!("rules-{}", self.yara.len()), limits);
-            errors.extend(compiled.errors);
-            for (rule, message) in self.add_yara(compiled.set, yara::of_user) {
-                let place = compiled.places.get(&rule).cloned();
-                let (file, position) = place.map_or((rule, None), |(file, position)| (file, Some(position)));
-                errors.push(RuleError::Declaration { file, position, message });
-            }
+            let mut compiled = yara::compile(sources, &format!("rules-{}", self.yara.len()), limits);
+            errors.append(&mut compiled.errors);
+            let wrong = self.add_yara(&compiled.set, yara::of_user);
+            errors.extend(wrong.into_iter().map(|(rule, message)| compiled.wrong(&rule, message)));
+            self.yara.push(compiled.set);
         }
         self.digest = hex(&hasher.finalize());
         errors
@@ -230,6 +231,7 @@ impl RuleSet {
         }
         let matcher = rule.when.as_ref().map(Matcher::new).transpose()?;
         let index = self.rules.len();
+        self.by_id.insert(rule.id.clone(), index);
         if let Some(matcher) = &matcher {
             for kind in &matcher.kinds {
                 self.by_kind.entry(*kind).or_default().push(index);
@@ -240,7 +242,7 @@ impl RuleSet {
     }
 
     /// Adds compiled rules; what is wrong comes with the rule's identifier.
-    fn add_yara(&mut self, compiled: YaraSet, declared: DeclaredBy) -> Vec<(String, String)> {
+    fn add_yara(&mut self, compiled: &YaraSet, declared: DeclaredBy) -> Vec<(String, String)> {
         let mut errors = Vec::new();
         // A private rule is a part of others, and never matches by itself.
         for rule in compiled.rules().filter(|rule| !rule.is_private()) {
@@ -253,7 +255,6 @@ impl RuleSet {
                 Err(message) => errors.push((rule.identifier().to_owned(), message)),
             }
         }
-        self.yara.push(compiled);
         errors
     }
 
@@ -266,7 +267,7 @@ impl RuleSet {
 
     /// The rule with this id.
     pub fn rule(&self, id: &str) -> Option<&Rule> {
-        self.rules.iter().map(|loaded| &loaded.rule).find(|rule| rule.id == id)
+        self.by_id.get(id).and_then(|index| self.rules.get(*index)).map(|loaded| &loaded.rule)
     }
 
     /// SHA-256 over everything that decides verdicts, in hex: two reports with

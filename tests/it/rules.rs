@@ -65,12 +65,29 @@ fn rules_are_complete_and_well_spelt() {
     }
 }
 
+fn ids(text: &str) -> BTreeSet<String> {
+    let is_id = |word: &&str| {
+        word.len() == 6 && word.is_ascii() && {
+            let (letters, digits) = word.split_at(3);
+            letters.bytes().all(|byte| byte.is_ascii_uppercase()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+        }
+    };
+    text.split_ascii_whitespace().filter(is_id).map(str::to_owned).collect()
+}
+
 /// Ids are never reused and severities never change unseen: the list is kept
 /// in a file, and a difference shows in review.
 #[test]
-fn the_index_is_current() {
+fn the_index_is_current_and_no_id_is_used_again() {
     let index = weighin::report::index(rules());
     let path = root().join("rules/INDEX.md");
+    let retired = ids(&std::fs::read_to_string(root().join("rules/RETIRED.md")).expect("it is there"));
+    let (before, now) = (ids(&std::fs::read_to_string(&path).expect("it is there")), ids(&index));
+    assert_eq!(now.len(), rules().rules().len(), "every rule has a row");
+    let again: Vec<&String> = now.intersection(&retired).collect();
+    assert!(again.is_empty(), "{again:?} are retired; take the next free number");
+    let gone: Vec<&String> = before.difference(&now).filter(|id| !retired.contains(*id)).collect();
+    assert!(gone.is_empty(), "{gone:?} are gone; add them to rules/RETIRED.md");
     if std::env::var_os("WEIGHIN_UPDATE").is_some() {
         std::fs::write(&path, &index).expect("writable");
     }
@@ -139,6 +156,15 @@ fn deep_directories_of_rules_are_refused_and_not_cut() {
     assert_eq!(load(dir.path(), "depth", 16), Ok(1));
     let error = load(dir.path(), "depth", 15).expect_err("too deep");
     assert!(error.contains("nested deeper than the limit `depth` allows"), "{error}");
+}
+
+#[test]
+fn loading_rules_ends_with_the_clock() {
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::write(dir.path().join("a.yar"), yara("a")).expect("written");
+    assert_eq!(load(dir.path(), "seconds", 3600), Ok(1));
+    let error = load(dir.path(), "seconds", 0).expect_err("no time");
+    assert!(error.contains("a.yar:1:1: loading the rules takes longer than the limit `seconds`"), "{error}");
 }
 
 #[test]

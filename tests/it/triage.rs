@@ -28,7 +28,8 @@ path = "models/gone.pkl"
 reason = "ticket 14"
 "#;
 
-const FORMATS: [&str; 9] = ["text", "json", "jsonl", "sarif", "junit", "markdown", "html", "in-toto", "in-toto-svr"];
+const FORMATS: [&str; 10] =
+    ["text", "json", "jsonl", "sarif", "junit", "markdown", "html", "cyclonedx", "in-toto", "in-toto-svr"];
 
 /// A malicious file, two whose only finding above low is PKL013 of which one
 /// is accepted, and a clean one; in every format.
@@ -204,6 +205,20 @@ fn text_markdown_and_html_tell_a_reader() {
     let bars = html.split_once("<h2>Rules that fired</h2>").and_then(|(_, rest)| rest.split_once("</section>"));
     let bar = bars.expect("bars").0.split("<li>").find(|bar| bar.contains("PKL013")).expect("a bar");
     assert!(bar.contains("<span class=\"count\">1</span>"), "{bar}");
+}
+
+#[test]
+fn the_bill_of_materials_tells_them_apart() {
+    let (_, reports) = reports();
+    let bill = json(&reports["cyclonedx"]);
+    let named = |end: &str, name: &str| {
+        let component =
+            list(&bill["components"]).iter().find(|one| one["name"].as_str().is_some_and(|n| n.ends_with(end)));
+        let properties = list(&component.expect("it is listed")["properties"]);
+        properties.iter().filter(|property| property["name"] == name && property["value"] == "PKL013").count()
+    };
+    assert_eq!((named("calls.pkl", "weighin:finding"), named("calls.pkl", "weighin:suppressed")), (0, 1));
+    assert_eq!((named("again.pkl", "weighin:finding"), named("again.pkl", "weighin:suppressed")), (1, 0));
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use yara_x_parser::ast::{AST, Item, WithSpan};
 
@@ -38,9 +39,21 @@ impl Source {
 /// What a directory's rules were compiled to.
 pub(in crate::rules) struct Compiled {
     pub set: YaraSet,
-    /// Where each rule is declared.
-    pub places: BTreeMap<String, (String, Position)>,
     pub errors: Vec<RuleError>,
+    sources: Vec<Source>,
+    /// The source that declares each rule, and where.
+    places: BTreeMap<String, (usize, usize)>,
+}
+
+impl Compiled {
+    /// Something is wrong with the declaration of a rule.
+    pub(in crate::rules) fn wrong(&self, rule: &str, message: String) -> RuleError {
+        let place = self.places.get(rule).and_then(|(source, offset)| self.sources.get(*source).zip(Some(*offset)));
+        match place {
+            Some((source, offset)) => source.wrong(offset, message),
+            None => RuleError::Declaration { file: rule.to_owned(), position: None, message },
+        }
+    }
 }
 
 /// The external variables that public rule sets use and that mean something
@@ -86,7 +99,13 @@ pub(in crate::rules) fn compile(mut sources: Vec<Source>, namespace: &str, limit
     compiler.new_namespace(namespace);
     let mut whole = Whole::default();
     let mut places = BTreeMap::new();
-    for (source, file) in order.into_iter().filter_map(|at| sources.get(at).zip(files.get(at))) {
+    let deadline = Instant::now() + Duration::from_secs(limits.seconds);
+    for at in order {
+        let Some((source, file)) = sources.get(at).zip(files.get(at)) else { continue };
+        if Instant::now() > deadline {
+            errors.push(source.wrong(0, "loading the rules takes longer than the limit `seconds`"));
+            break;
+        }
         let known = compiler.errors().len();
         let text = without_includes(&source.text, file);
         let origin = source.file.display().to_string();
@@ -96,11 +115,11 @@ pub(in crate::rules) fn compile(mut sources: Vec<Source>, namespace: &str, limit
         }
         whole.add(file);
         for rule in file.rules() {
-            let place = Position::of(&source.text, rule.identifier.span().start());
-            places.entry(rule.identifier.name.to_owned()).or_insert_with(|| (origin.clone(), place));
+            places.entry(rule.identifier.name.to_owned()).or_insert((at, rule.identifier.span().start()));
         }
     }
-    Compiled { set: YaraSet { rules: compiler.build(), whole, foreign: true }, places, errors }
+    drop(files);
+    Compiled { set: YaraSet { rules: compiler.build(), whole, foreign: true }, errors, sources, places }
 }
 
 fn of_compiler(source: &Source, error: &yara_x::errors::CompileError) -> RuleError {
