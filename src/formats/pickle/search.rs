@@ -11,6 +11,9 @@ use crate::stop::Stop;
 /// Bytes that a candidate is judged by.
 const LOOK: usize = 16 * 1024;
 
+/// Opcodes that fit the stack, one after the other, and are no chance.
+const OPCODES: u32 = 16_384;
+
 /// The offset of the next pickle at or after `from`; nothing when there is
 /// none.
 ///
@@ -42,8 +45,18 @@ pub(super) fn next_program(input: &Input, from: u64, cx: &mut Cx<'_, '_>) -> Res
         cx.charge(to_u64(held) / 1024, position)?;
         for at in memchr::memchr_iter(0x80, bytes) {
             let next = bytes.get(at.saturating_add(1)).copied().unwrap_or(0xff);
+            // Work for every candidate: the decoder's look at each of them.
+            if next <= 5 {
+                cx.charge(8, position)?;
+            }
             if next <= 5 && is_program(input, position.saturating_add(to_u64(at)))? {
                 return Ok(Some(position.saturating_add(to_u64(at))));
+            }
+        }
+        if let Some(at) = next_named(bytes) {
+            let at = position.saturating_add(to_u64(at));
+            if is_program(input, at)? {
+                return Ok(Some(at));
             }
         }
         // The last byte is looked at again, with what follows it.
@@ -59,15 +72,19 @@ fn head_at(input: &Input, at: u64) -> Result<Vec<u8>, Stop> {
 
 fn is_pickle(input: &Input, at: u64) -> Result<bool, Stop> {
     let first = head_at(input, at)?;
-    let head = Head { first: &first, last: &[], len: to_u64(first.len()), name: "" };
+    let head = Head { first: &first, last: &[], len: input.len().saturating_sub(at), name: "" };
     Ok(Pickle.recognise(&head) > Match::No)
 }
 
 /// Among arbitrary bytes, only a stream that imports, and that stops or calls,
-/// is taken for one.
+/// is taken for one; and one that goes on for longer than is looked at.
 pub(super) fn is_program(input: &Input, at: u64) -> Result<bool, Stop> {
     let run = opcodes::dry_run(&head_at(input, at)?);
-    Ok(run.imports > 0 && run.calls > 0 && (run.stopped || !run.broken))
+    if run.broken || run.stopped || at.saturating_add(run.length) >= input.len() {
+        return Ok(run.imports > 0 && run.calls > 0 && !run.broken);
+    }
+    let run = opcodes::dry_run_of(&input.tail(at), OPCODES);
+    Ok(run.opcodes >= OPCODES || run.imports > 0 && run.calls > 0 && (run.stopped || !run.broken))
 }
 
 fn skip_padding(input: &Input, from: u64, cx: &mut Cx<'_, '_>) -> Result<u64, Stop> {
