@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use crate::artifact::{Artifact, Gap, GapReason};
 use crate::engine::cx::Cx;
 use crate::engine::recognise::{self, Candidate};
+use crate::engine::signatures::without_pickles;
 use crate::engine::stored::StoredDigest;
-use crate::engine::sweep;
+use crate::engine::sweep::{self, Swept};
 use crate::engine::{Depth, Options};
 use crate::evidence::Span;
 use crate::formats::Match;
@@ -195,8 +196,13 @@ impl<'e> Job<'e> {
             artifact.gaps.push(Gap::new(GapReason::NotEvaluated, detail));
         } else if within.is_none() {
             self.sweep(&input, depth, &mut artifact);
-        } else if !found && !self.digests.is_empty() {
-            self.digest(&input, &mut artifact);
+        } else if !found {
+            if !artifact.formats.is_empty() && without_pickles(&artifact.formats) {
+                self.search(&input, depth, &mut artifact);
+            }
+            if !self.digests.is_empty() {
+                self.digest(&input, &mut artifact);
+            }
         }
         if depth == 0
             && let Some(stored) = &self.stored
@@ -283,13 +289,7 @@ impl<'e> Job<'e> {
             sweep::sweep(input, &formats, &mut self.yara, self.limits, self.deadline, self.options.threads)
         }));
         match swept {
-            Ok(swept) => {
-                let pickles = swept.pickles();
-                swept.record(artifact, self.rules);
-                for span in pickles {
-                    self.found_pickle(span, input, depth, artifact);
-                }
-            }
+            Ok(swept) => self.record(swept, input, depth, artifact),
             Err(panic) => {
                 self.yara = self.rules.yara_scanner();
                 let detail = format!("the byte sweep failed: {}", panic_text(&*panic));
@@ -299,6 +299,30 @@ impl<'e> Job<'e> {
         if let Err(stop) = self.check_clock(0) {
             artifact.gaps.push((&stop).into());
         }
+    }
+
+    fn record(&mut self, swept: Swept, input: &Input, depth: u64, artifact: &mut Artifact) {
+        let pickles = swept.pickles();
+        swept.record(artifact, self.rules);
+        for span in pickles {
+            self.found_pickle(span, input, depth, artifact);
+        }
+    }
+
+    /// Searches a stored member for pickles: the sweep of what is around it
+    /// reads it as part of something that may have some.
+    fn search(&mut self, input: &Input, depth: u64, artifact: &mut Artifact) {
+        let limits = self.limits;
+        let deadline = self.deadline;
+        let sha256 = artifact.sha256;
+        match catch_unwind(AssertUnwindSafe(|| sweep::pickles(input, limits, deadline))) {
+            Ok(swept) => self.record(swept, input, depth, artifact),
+            Err(panic) => {
+                let detail = format!("the search for pickles failed: {}", panic_text(&*panic));
+                artifact.gaps.push(Gap::new(GapReason::Panic, detail));
+            }
+        }
+        artifact.sha256 = sha256;
     }
 
     /// Digests a stored member, which the sweep reads as part of what is around

@@ -92,6 +92,22 @@ pub(super) fn sweep(
     Swept { sha256: digest.ok(), yara: hits, signatures: found.hits, gaps }
 }
 
+/// Pickles in weights that are a member of something else, whose own sweep does
+/// not look for them.
+pub(super) fn pickles(input: &Input, limits: &Limits, deadline: Instant) -> Swept {
+    let mut signatures = Signatures::new(true, limits);
+    let outcome = if let Some(bytes) = input.as_slice() {
+        signatures.search(0, bytes, input);
+        Ok(())
+    } else {
+        blocks(input, deadline, |block| signatures.search(block.offset, block.all(), input))
+    };
+    let found = signatures.finish();
+    let gaps = outcome.err().as_ref().map(Gap::from).into_iter().chain(found.gap).collect();
+    let hits = found.hits.into_iter().filter(|(hit, _)| hit.kind == Kind::EmbeddedPickle).collect();
+    Swept { sha256: None, yara: Vec::new(), signatures: hits, gaps }
+}
+
 /// The digest by another thread, while this one searches; nothing when there
 /// is no other to be had.
 fn on_two_threads(input: &Input, deadline: Instant, mut search: impl FnMut(&Block)) -> Option<Result<[u8; 32], Stop>> {

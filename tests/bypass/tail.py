@@ -75,7 +75,12 @@ def stream_after_padding(data, rng, ends):
 
 
 def stream_after_noise(data, rng, ends):
-    """An honest pickle, noise, and then this one."""
+    """An honest pickle, noise, and then this one.
+
+    With a PROTO: what begins with the call that computes its first name looks like noise, too.
+    """
+    if data[:1] != b"\x80":
+        data = b"\x80\x00" + data
     return honest_pickle() + rng.randbytes(rng.choice([16, 700, 40_000])) + data
 
 

@@ -278,6 +278,8 @@ fn plausible_line(code: u8, line: &[u8]) -> bool {
             let text = line.split(|byte| *byte == 0).next().unwrap_or_default();
             std::str::from_utf8(text).is_ok_and(|text| text.parse::<f64>().is_ok())
         }
+        // ASCII by the protocol; controls would be the binary header of something.
+        PERSID => line.iter().all(|byte| matches!(byte, b' '..=b'~')),
         STRING => line.len() >= 2 && matches!(line.first(), Some(b'\'' | b'"')) && line.first() == line.last(),
         _ => true,
     }
