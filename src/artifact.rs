@@ -91,6 +91,7 @@ impl GapReason {
             Self::SpecialFile => "never opened: copy the content to a file, or pipe it to `weighin scan -`",
             Self::Link => "--follow scans what it leads to",
             Self::Changed => "scan again when nobody writes to it",
+            Self::Interrupted => "scan again, and let it finish",
             Self::NotEvaluated => "--limit NAME=VALUE may give the rules more room",
         }
     }

@@ -10,8 +10,9 @@ use crate::artifact::{Artifact, Gap, GapReason};
 use crate::clock::Clock;
 use crate::engine::cx::Cx;
 use crate::engine::recognise::{self, Candidate};
+use crate::engine::signatures::without_pickles;
 use crate::engine::stored::StoredDigest;
-use crate::engine::sweep;
+use crate::engine::sweep::{self, Swept};
 use crate::engine::{Depth, Options};
 use crate::evidence::Span;
 use crate::formats::Match;
@@ -207,8 +208,13 @@ impl<'e> Job<'e> {
             artifact.gaps.push(Gap::new(GapReason::NotEvaluated, detail));
         } else if within.is_none() {
             self.sweep(&input, depth, &mut artifact);
-        } else if !found && !unswept && (!self.digests.is_empty() || self.rules.has_foreign_yara()) {
-            self.alone(&input, &mut artifact);
+        } else if !found && !unswept {
+            if !artifact.formats.is_empty() && without_pickles(&artifact.formats) {
+                self.search(&input, depth, &mut artifact);
+            }
+            if !self.digests.is_empty() || self.rules.has_foreign_yara() {
+                self.alone(&input, &mut artifact);
+            }
         }
         if depth == 0
             && let Some(stored) = &self.stored
@@ -296,18 +302,31 @@ impl<'e> Job<'e> {
             sweep::sweep(&subject, &formats, &mut self.yara, self.limits, self.options.threads)
         }));
         match swept {
-            Ok(swept) => {
-                let pickles = swept.pickles();
-                swept.record(artifact, self.rules);
-                for span in pickles {
-                    self.found_pickle(span, input, depth, artifact);
-                }
-            }
+            Ok(swept) => self.record(swept, input, depth, artifact),
             Err(panic) => artifact.gaps.push(self.sweep_failed(&*panic)),
         }
         if let Err(stop) = self.check_clock(0) {
             artifact.gaps.push((&stop).into());
         }
+    }
+
+    fn record(&mut self, swept: Swept, input: &Input, depth: u64, artifact: &mut Artifact) {
+        let pickles = swept.pickles();
+        swept.record(artifact, self.rules);
+        for span in pickles {
+            self.found_pickle(span, input, depth, artifact);
+        }
+    }
+
+    /// Searches a stored member for pickles: the sweep of what is around it
+    /// reads it as part of something that may have some.
+    fn search(&mut self, input: &Input, depth: u64, artifact: &mut Artifact) {
+        let sha256 = artifact.sha256;
+        match catch_unwind(AssertUnwindSafe(|| sweep::pickles(input, self.limits, &self.clock))) {
+            Ok(swept) => self.record(swept, input, depth, artifact),
+            Err(panic) => artifact.gaps.push(self.sweep_failed(&*panic)),
+        }
+        artifact.sha256 = sha256;
     }
 
     /// Reads a stored member for itself, which the sweep reads as part of what

@@ -6,6 +6,7 @@ use std::sync::{Arc, mpsc};
 use sha2::{Digest, Sha256};
 
 use crate::artifact::{Artifact, Gap};
+use crate::clock::Clock;
 use crate::engine::place;
 use crate::engine::signatures::{SignatureHit, Signatures, without_pickles};
 use crate::evidence::{Evidence, Kind, Span};
@@ -85,6 +86,22 @@ pub(super) fn sweep(
     let mut gaps: Vec<Gap> = digest.as_ref().err().map(Gap::from).into_iter().collect();
     gaps.extend(found.gap);
     Swept { sha256: digest.ok(), yara, signatures: found.hits, gaps }
+}
+
+/// Pickles in weights that are a member of something else, whose own sweep does
+/// not look for them.
+pub(super) fn pickles(input: &Input, limits: &Limits, clock: &Clock) -> Swept {
+    let mut signatures = Signatures::new(true, input.len(), limits, clock);
+    let outcome = if let Some(bytes) = input.as_slice() {
+        signatures.search(0, bytes, input);
+        Ok(())
+    } else {
+        blocks(input, |block| signatures.search(block.offset, block.all(), input))
+    };
+    let found = signatures.finish();
+    let gaps = outcome.err().as_ref().map(Gap::from).into_iter().chain(found.gap).collect();
+    let hits = found.hits.into_iter().filter(|(hit, _)| hit.kind == Kind::EmbeddedPickle).collect();
+    Swept { sha256: None, yara: YaraFound::default(), signatures: hits, gaps }
 }
 
 /// The digest by another thread, while this one searches; nothing when there

@@ -7,6 +7,7 @@ of most configurations; what it no longer reads the same way is not live.
 
 import codecs
 import json
+import re
 import struct
 
 
@@ -142,13 +143,68 @@ def yaml_marked(data, rng):
 def yaml_indented(data, rng):
     """Deeper indentation of every level."""
     lines = yaml_lines(data)
-    if lines is None or any(line.rstrip().endswith(("|", ">")) or line.startswith("\t") for line in lines):
+    if lines is None or any(line.rstrip().endswith(("|", ">")) or line.lstrip().startswith(("\t", "- ")) for line in lines):
         return None
     times = rng.choice([2, 3])
     return "\n".join(" " * (len(line) - len(line.lstrip(" "))) * times + line.lstrip(" ") for line in lines).encode() + b"\n"
 
 
-YAML = {function.__name__.replace("_", "-"): function for function in (yaml_commented, yaml_marked, yaml_indented)}
+def yaml_aliased(data, rng):
+    """Scalars behind aliases: `key: value` becomes an anchor somewhere above, and `key: *anchor`."""
+    lines = yaml_lines(data)
+    if lines is None or any(line.rstrip().endswith(("|", ">")) or line.startswith(("---", "%")) for line in lines):
+        return None
+    anchors, out = [], []
+    for line in lines:
+        match = re.fullmatch(r"(\s*(?:- )?)([A-Za-z_][\w.]*)(: )([A-Za-z_][\w.]*)\s*", line)
+        if match and rng.random() < 0.8:
+            start, key, colon, value = match.groups()
+            anchors.append(f"value_{len(anchors)}: &v{len(anchors)} {value}")
+            value = f"*v{len(anchors) - 1}"
+            if rng.random() < 0.5:
+                anchors.append(f"key_{len(anchors)}: &v{len(anchors)} {key}")
+                key, colon = f"*v{len(anchors) - 1}", " : "
+            line = start + key + colon + value
+        out.append(line)
+    if not anchors or lines[0].startswith(("- ", "[", "{", "!")):
+        return None
+    return "\n".join(anchors + out).encode() + b"\n"
+
+
+def yaml_tagged(data, rng):
+    """Python's tags in other spellings."""
+    start = b"!!python/"
+    if start not in data:
+        return None
+    way = rng.randrange(3)
+    if way == 0:
+        return b"%TAG !e! tag:yaml.org,2002:py\n---\n" + data.replace(start, b"!e!thon/") if b"%" not in data else None
+    if way == 1:
+        return data.replace(start, b"!!p%79thon/")
+    return re.sub(rb"!!(python/[\w./:]+)", rb"!<tag:yaml.org,2002:\1>", data)
+
+
+def yaml_quoted(data, rng):
+    """Keys and values in double quotes, letters of them as escapes."""
+    lines = yaml_lines(data)
+    if lines is None or any(line.rstrip().endswith(("|", ">")) for line in lines):
+        return None
+
+    def quoted(value):
+        return '"' + "".join(f"\\x{ord(char):02x}" if rng.random() < 0.5 else char for char in value) + '"'
+
+    out = []
+    for line in lines:
+        match = re.fullmatch(r"(\s*(?:- )?)([A-Za-z_][\w.]*)(: )([A-Za-z_][\w.]*)\s*", line)
+        if match:
+            start, key, colon, value = match.groups()
+            line = start + (quoted(key) if rng.random() < 0.5 else key) + colon + (quoted(value) if rng.random() < 0.5 else value)
+        out.append(line)
+    return "\n".join(out).encode() + b"\n"
+
+
+YAML = {function.__name__.replace("_", "-"): function for function in (
+    yaml_commented, yaml_marked, yaml_indented, yaml_aliased, yaml_tagged, yaml_quoted)}
 
 
 # --- protobuf ----------------------------------------------------------------
@@ -224,7 +280,8 @@ def write_fields(items, rng=None):
 def is_message(path, kind):
     nested = {
         "onnx": {(7,), (7, 1), (7, 5), (7, 1, 5), (7, 1, 5, 5), (7, 1, 5, 6), (7, 5, 13), (8,), (25,), (7, 1, 5, 5, 13), (7, 1, 5, 6, 1)},
-        "savedmodel": {(2,), (2, 2), (2, 2, 1), (2, 2, 2), (2, 2, 2, 1), (2, 2, 2, 1, 3)},
+        "savedmodel": {(2,), (2, 2), (2, 2, 1), (2, 2, 1, 5), (2, 2, 1, 5, 2), (2, 2, 1, 5, 2, 8), (2, 2, 2), (2, 2, 2, 1),
+                       (2, 2, 2, 1, 3), (2, 2, 2, 1, 3, 5)},
     }[kind]
     return path in nested
 
@@ -265,7 +322,7 @@ def unknown_fields(items, rng, path):
 def split_messages(kind):
     def change(items, rng, path):
         """A singular message in two parts, which a parser merges."""
-        singular = {"onnx": {(7,), (7, 1, 5, 5), (7, 1, 5, 6)}, "savedmodel": {(2, 2), (2, 2, 2)}}[kind]
+        singular = {"onnx": {(7,), (7, 1, 5, 5), (7, 1, 5, 6)}, "savedmodel": {(2, 2), (2, 2, 2), (2, 2, 1, 5, 2), (2, 2, 1, 5, 2, 8)}}[kind]
         out = []
         for number, wire, value in items:
             if wire == 2 and (*path, number) in singular:

@@ -167,7 +167,10 @@ def analyse(ops):
 def text_of(op):
     """The text of a string opcode, or None."""
     if op.name in ("SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"):
-        return op.arg.decode("utf-8", "surrogatepass")
+        try:
+            return op.arg.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError:
+            return None
     if op.name == "UNICODE":
         return op.arg.decode("raw-unicode-escape")
     if op.name in ("SHORT_BINSTRING", "BINSTRING"):

@@ -16,6 +16,8 @@ import zlib
 from stream import honest_pickle
 
 METHODS = {"stored": zipfile.ZIP_STORED, "deflated": zipfile.ZIP_DEFLATED, "bz2": zipfile.ZIP_BZIP2, "lzma": zipfile.ZIP_LZMA}
+# Members may have names that say something else than they are.
+ODD_NAMES = True
 MOMENT = (2020, 1, 1, 0, 0, 0)
 
 
@@ -36,7 +38,9 @@ def leaf(name):
 
 def any_zip(name, data, rng):
     method = rng.choice(list(METHODS))
-    inner = rng.choice([leaf(name), "model/data.pkl", "a/b/c/weights.bin", "data", "README.md", "DATA.PKL", "data.pkl.txt"])
+    names = [leaf(name), "a/b/c/weights.bin", "data"] + (["README.md", "data.pkl.txt"] if ODD_NAMES else [])
+    # A loader that asks for this member wants a pickle.
+    inner = rng.choice([*names, "model/data.pkl", "DATA.PKL"] if data[:1] == b"\x80" else names)
     return rng.choice(["m.zip", "m.pt", "m.ckpt", "m.bin"]), zipped([("notes.txt", b"notes\n"), (inner, data)], method)
 
 
@@ -201,9 +205,9 @@ def damage(data, rng):
             flag = rng.choice([0x1, 0x20, 0x40, 0x2000, 0x800, 0x10, 0x1000])
             where = rng.randrange(3)
             if where != 1:
-                put(out, at + 6, "<H", flag)
+                put(out, at + 6, "<H", flag | struct.unpack_from("<H", out, at + 6)[0])
             if where != 0:
-                put(out, to + 8, "<H", flag)
+                put(out, to + 8, "<H", flag | struct.unpack_from("<H", out, to + 8)[0])
         elif kind == "local-sizes":
             put(out, at + 18, "<I", rng.choice([0, 1, 0xFFFFFFFF, 7]))
             put(out, at + 22, "<I", rng.choice([0, 1, 0xFFFFFFFF, 9]))
@@ -222,7 +226,7 @@ def damage(data, rng):
             put(out, end + 8, "<H", rng.choice([0, 1, 0xFFFF]))
         elif kind == "disk":
             put(out, end + 4, "<H", rng.choice([1, 9]))
-        elif kind == "external":
+        elif kind == "external" and out[to + 41] & 0xF0 != 0xA0:  # a link would be none any more
             put(out, to + 38, "<I", rng.choice([0x10, 0xA1FF0000, 0x41ED0010]))
         elif kind == "local-signature":
             out[at:at + 4] = rng.choice([b"PK\0\0", b"XXXX", b"PK\3\3"])

@@ -64,7 +64,9 @@ impl Kinds {
             let known = formats::by_name(format).is_none_or(|format| format.recognise(&head) > Match::Name);
             if !known || text.is_some() {
                 let content = text.map_or_else(|| input.clone(), Input::from);
-                cx.child_as(format, &format!("as {format}"), content)?;
+                // Some formats are judged by their name, too.
+                let name = cx.name().rsplit(['/', '\\']).next().unwrap_or(format).to_owned();
+                cx.child_as(format, &name, content)?;
             }
         }
         Ok(())

@@ -73,7 +73,10 @@ impl Format for Pickle {
             return Match::Magic;
         }
         let saw_all = run.length >= to_u64(head.first.len());
-        let enough = run.stopped && run.opcodes > 1
+        // What fits as far as can be seen, and goes on: padding comes first.
+        let goes_on = !run.broken && !run.stopped && !whole_in_sight && fits(head, run.length);
+        let enough = goes_on
+            || run.stopped && run.opcodes > 1
             || (run.calls > 0 && run.imports > 0)
             || (!run.broken && saw_all && run.opcodes >= 8 && run.imports > 0)
             || (!run.broken && run.opcodes >= 64);
@@ -134,6 +137,22 @@ impl Format for Pickle {
             broken.get_or_insert(Stop::Truncated { offset: input.len(), needed: 1 });
         }
         broken.map_or(Ok(()), Err)
+    }
+}
+
+/// Whether the opcode at `at`, whose argument the head cuts, ends in the file.
+fn fits(head: &Head<'_>, at: u64) -> bool {
+    let rest = head.first.get(crate::input::to_usize(at)..).unwrap_or_default();
+    let Some((code, argument)) = rest.split_first() else { return at > 0 };
+    match (opcodes::argument(*code), argument) {
+        (Some(opcodes::Argument::Counted(4) | opcodes::Argument::SignedCounted), [a, b, c, d, ..]) => {
+            u64::from(u32::from_le_bytes([*a, *b, *c, *d])) < head.len
+        }
+        (Some(opcodes::Argument::Counted(8)), [a, b, c, d, e, f, g, h, ..]) => {
+            u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]) < head.len
+        }
+        (Some(_), _) => true,
+        (None, _) => false,
     }
 }
 

@@ -113,6 +113,12 @@ pub(crate) struct DryRun {
     pub length: u64,
 }
 
+/// Length of a line argument that a dry run reads over.
+const LINE: usize = 1 << 20;
+
+/// Length of the name of a module or of what is in it.
+const NAME: usize = 4096;
+
 /// Opcodes that a dry run looks at before it has seen enough.
 const DRY_RUN_OPCODES: u32 = 4096;
 
@@ -149,6 +155,10 @@ pub(crate) fn dry_run_of(input: &Input, most: u32) -> DryRun {
         match code {
             GLOBAL | STACK_GLOBAL => run.imports = run.imports.saturating_add(1),
             REDUCE | OBJ | NEWOBJ | NEWOBJ_EX => run.calls = run.calls.saturating_add(1),
+            // Writing to what was imported acts as a call does.
+            BUILD | SETITEM | SETITEMS | APPEND | APPENDS | ADDITEMS if run.imports > 0 => {
+                run.calls = run.calls.saturating_add(1);
+            }
             INST => {
                 run.imports = run.imports.saturating_add(1);
                 run.calls = run.calls.saturating_add(1);
@@ -197,15 +207,19 @@ fn step(cursor: &mut Cursor<'_>, code: u8, depth: &mut u32, marks: &mut Vec<u32>
         Argument::Fixed(n) => {
             cursor.skip(u64::from(n))?;
         }
+        // A line may be as long as its writer likes, and a loader minds no more
+        // than the length of a string.
         Argument::Line => {
-            if !plausible_line(code, cursor.until(b'\n', 4096)?) {
+            if !plausible_line(code, cursor.until(b'\n', LINE)?) {
                 return Ok(false);
             }
         }
         Argument::TwoLines => {
             for _ in 0..2 {
-                let line = cursor.until(b'\n', 256)?;
-                if line.is_empty() || line.iter().any(|byte| *byte <= b' ') {
+                let line = cursor.until(b'\n', NAME)?;
+                // A NUL ends the name of a frozen module (`nul-in-name`).
+                let name = line.split(|byte| *byte == 0).next().unwrap_or_default();
+                if name.is_empty() || name.iter().any(|byte| *byte <= b' ') {
                     return Ok(false);
                 }
             }
@@ -264,6 +278,8 @@ fn plausible_line(code: u8, line: &[u8]) -> bool {
             let text = line.split(|byte| *byte == 0).next().unwrap_or_default();
             std::str::from_utf8(text).is_ok_and(|text| text.parse::<f64>().is_ok())
         }
+        // ASCII by the protocol; controls would be the binary header of something.
+        PERSID => line.iter().all(|byte| matches!(byte, b' '..=b'~')),
         STRING => line.len() >= 2 && matches!(line.first(), Some(b'\'' | b'"')) && line.first() == line.last(),
         _ => true,
     }

@@ -11,6 +11,9 @@ use crate::stop::Stop;
 /// Bytes that a candidate is judged by.
 const LOOK: usize = 16 * 1024;
 
+/// Opcodes that fit the stack, one after the other, and are no chance.
+const OPCODES: u32 = 16_384;
+
 /// The offset of the next pickle at or after `from`; nothing when there is
 /// none.
 ///
@@ -40,14 +43,19 @@ pub(super) fn next_program(input: &Input, from: u64, cx: &mut Cx<'_, '_>) -> Res
         let held = input.read_at(position, &mut block)?;
         let bytes = block.get(..held).unwrap_or_default();
         cx.charge(to_u64(held) / 1024, position)?;
-        for at in memchr::memchr_iter(0x80, bytes) {
-            let next = bytes.get(at.saturating_add(1)).copied().unwrap_or(0xff);
-            if next <= 5 && is_program(input, position.saturating_add(to_u64(at)))? {
-                return Ok(Some(position.saturating_add(to_u64(at))));
+        for (at, code) in bytes.iter().enumerate() {
+            if !STARTS.contains(code) || !may_begin(bytes.get(at..).unwrap_or_default()) {
+                continue;
+            }
+            cx.charge(8, position)?;
+            let at = position.saturating_add(to_u64(at));
+            if is_program(input, at)? {
+                return Ok(Some(at));
             }
         }
-        // The last byte is looked at again, with what follows it.
-        position = position.saturating_add(to_u64(held.saturating_sub(1).max(1)));
+        // The last bytes are looked at again, with what follows them.
+        let again = if position.saturating_add(to_u64(held)) < input.len() { 2 * NAMED } else { 0 };
+        position = position.saturating_add(to_u64(held.saturating_sub(again).max(1)));
     }
     Ok(None)
 }
@@ -59,15 +67,19 @@ fn head_at(input: &Input, at: u64) -> Result<Vec<u8>, Stop> {
 
 fn is_pickle(input: &Input, at: u64) -> Result<bool, Stop> {
     let first = head_at(input, at)?;
-    let head = Head { first: &first, last: &[], len: to_u64(first.len()), name: "" };
+    let head = Head { first: &first, last: &[], len: input.len().saturating_sub(at), name: "" };
     Ok(Pickle.recognise(&head) > Match::No)
 }
 
 /// Among arbitrary bytes, only a stream that imports, and that stops or calls,
-/// is taken for one.
+/// is taken for one; and one that goes on for longer than is looked at.
 pub(super) fn is_program(input: &Input, at: u64) -> Result<bool, Stop> {
     let run = opcodes::dry_run(&head_at(input, at)?);
-    Ok(run.imports > 0 && run.calls > 0 && (run.stopped || !run.broken))
+    if run.broken || run.stopped || at.saturating_add(run.length) >= input.len() {
+        return Ok(run.imports > 0 && run.calls > 0 && !run.broken);
+    }
+    let run = opcodes::dry_run_of(&input.tail(at), OPCODES);
+    Ok(run.opcodes >= OPCODES || run.imports > 0 && run.calls > 0 && (run.stopped || !run.broken))
 }
 
 fn skip_padding(input: &Input, from: u64, cx: &mut Cx<'_, '_>) -> Result<u64, Stop> {
@@ -123,4 +135,54 @@ pub(super) fn continuation(input: &Input, from: u64, cx: &mut Cx<'_, '_>) -> Res
         position = position.saturating_add(to_u64(whole));
     }
     Ok(None)
+}
+
+/// The longest name that is looked for.
+const NAMED: usize = 128;
+
+/// Opcodes that a stream is looked for by.
+const STARTS: [u8; 5] =
+    [opcodes::PROTO, opcodes::GLOBAL, opcodes::SHORT_BINUNICODE, opcodes::BINUNICODE, opcodes::SHORT_BINSTRING];
+
+/// Whether a stream may begin so: PROTO, or, where that was left out, an
+/// import: the names of a module and of something in it, each to the end of its
+/// line, or each a string, and then the opcode.
+fn may_begin(bytes: &[u8]) -> bool {
+    match bytes.split_first() {
+        Some((&opcodes::PROTO, rest)) => matches!(rest.first(), Some(0..=5)),
+        Some((&opcodes::GLOBAL, rest)) => line(rest).and_then(line).is_some(),
+        Some(_) => {
+            let end = string(bytes).and_then(string).and_then(<[u8]>::first);
+            end == Some(&opcodes::STACK_GLOBAL)
+        }
+        None => false,
+    }
+}
+
+/// What follows the string at the start of `bytes`, and its place in the memo.
+fn string(bytes: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = match bytes {
+        [opcodes::SHORT_BINUNICODE | opcodes::SHORT_BINSTRING, length, rest @ ..] => (usize::from(*length), rest),
+        [opcodes::BINUNICODE, length, 0, 0, 0, rest @ ..] => (usize::from(*length), rest),
+        _ => return None,
+    };
+    let (name, rest) = rest.split_at_checked(length)?;
+    let rest = match rest {
+        [opcodes::MEMOIZE, rest @ ..]
+        | [opcodes::BINPUT, _, rest @ ..]
+        | [opcodes::LONG_BINPUT, _, _, _, _, rest @ ..] => rest,
+        rest => rest,
+    };
+    is_name(name).then_some(rest)
+}
+
+fn is_name(name: &[u8]) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
+    name.first().is_some_and(|first| !first.is_ascii_digit()) && name.iter().all(plain)
+}
+
+/// What follows the name at the start of `bytes`.
+fn line(bytes: &[u8]) -> Option<&[u8]> {
+    let end = memchr::memchr(b'\n', bytes.get(..bytes.len().min(NAMED)).unwrap_or_default())?;
+    is_name(bytes.get(..end)?).then(|| bytes.get(end.saturating_add(1)..).unwrap_or_default())
 }

@@ -1,6 +1,8 @@
 //! YAML: configurations of NeMo, hydra, MLflow, conda, speechbrain and others.
 //! Tags that construct objects, keys that name code, packages from elsewhere.
 
+use std::collections::BTreeMap;
+
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
 use crate::engine::Cx;
@@ -38,7 +40,7 @@ impl Format for Yaml {
             title: "YAML 1.2 and what PyYAML adds; MLflow, conda, hydra and HyperPyYAML files",
             extensions: NAMED,
             reads: "every tag, key and scalar: objects that are constructed, code that is named, packages from elsewhere",
-            leaves_out: "the text behind aliases, which is read once where it stands",
+            leaves_out: "collections behind aliases, which are read once where they stand",
         }
     }
 
@@ -61,7 +63,12 @@ fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     let bytes = text::source(input, cx.limits().source_bytes)?;
     let source = text::decode(&bytes).into_owned();
     let name = cx.name().to_lowercase();
-    let outcome = document(&source, cx);
+    let mut outcome = document(&source, cx);
+    // YAML 1.1, which PyYAML reads, ends lines at these too; YAML 1.2 does not.
+    const BREAKS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
+    if source.contains(BREAKS) {
+        outcome = outcome.and(document(&source.replace(BREAKS, "\n"), cx));
+    }
     let named = NAMED.iter().any(|ending| name.ends_with(ending)) || name.ends_with("mlmodel");
     if let Err(stop) = &outcome
         && named
@@ -75,7 +82,8 @@ fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
 }
 
 fn document(source: &str, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
-    let mut reader = Reader { walk: Walk::new(cx.name()), open: Vec::new(), tagged: Vec::new() };
+    let mut reader =
+        Reader { walk: Walk::new(cx.name()), open: Vec::new(), tagged: Vec::new(), anchored: BTreeMap::new() };
     for event in Parser::new_from_str(source) {
         let (event, span) = event.map_err(|error| {
             let at = to_u64(error.marker().index());
@@ -94,7 +102,14 @@ struct Reader {
     open: Vec<Open>,
     /// The constructor tag whose arguments are open, by nesting.
     tagged: Vec<Option<String>>,
+    /// Scalars that aliases may repeat, as keys too.
+    anchored: BTreeMap<usize, String>,
 }
+
+/// Anchored scalars of one document that are kept, and bytes of one: longer
+/// ones are no names.
+const ANCHORS: usize = 4096;
+const ANCHORED: usize = 1024;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Open {
@@ -114,13 +129,20 @@ impl Reader {
                 self.walk.close();
                 self.after_value();
             }
-            Event::Alias(_) => {
-                self.walk.other();
+            Event::Alias(anchor) => {
+                match (self.anchored.get(&anchor).cloned(), self.open.last()) {
+                    (Some(key), Some(Open::Key)) => self.walk.key(&key),
+                    (Some(value), _) => self.walk.string(&value, at, cx)?,
+                    (None, _) => self.walk.other(),
+                }
                 self.after_node();
             }
-            Event::Scalar(value, style, _, tag) => {
+            Event::Scalar(value, style, anchor, tag) => {
                 if let Some(tag) = &tag {
                     constructed(tag, &value, at, cx);
+                }
+                if anchor > 0 && self.anchored.len() < ANCHORS && value.len() <= ANCHORED {
+                    self.anchored.insert(anchor, value.to_string());
                 }
                 if self.open.last() == Some(&Open::Key) {
                     self.walk.key(&value);
@@ -219,7 +241,7 @@ fn constructed(tag: &Tag, scalar: &str, at: u64, cx: &mut Cx<'_, '_>) {
 
 /// Tags in a text that does not parse.
 fn scan(source: &str, cx: &mut Cx<'_, '_>) {
-    for marker in ["!!python/", "!new:", "!apply:"] {
+    for marker in ["!!python/", "!<tag:yaml.org,2002:python/", "!new:", "!apply:"] {
         for (at, _) in source.match_indices(marker) {
             let rest = source.get(at..).unwrap_or_default();
             let end = rest.find(char::is_whitespace).unwrap_or(rest.len());

@@ -225,8 +225,9 @@ fn disguised(way: &Way, packed: &Input, span: Span, name: &str, cx: &mut Cx<'_, 
             continue;
         }
         let (input, stop, used) = decode(&attempt, packed, span.offset, cx);
-        let whole = stop.is_none() && used == packed.len() && input.len() == way.uncompressed_size && !input.is_empty();
         let fits = way.crc32.is_some_and(|crc| checksum(&input, cx).is_some_and(|found| found == crc));
+        let sized = input.len() == way.uncompressed_size && !input.is_empty();
+        let whole = stop.is_none() && sized && (used == packed.len() || fits);
         if whole && (fits || way.encrypted || !stored) {
             let found = if stored { "stored" } else { "compressed" };
             let evidence = Evidence::new(Kind::ContainerAnomaly, claims, span).with("name", name);
