@@ -94,6 +94,9 @@ fn files(out: &mut String, report: &Report, style: Style) {
         }
         *alike += 1;
     }
+    if !out.is_empty() && !out.ends_with("\n\n") {
+        out.push('\n');
+    }
     more(out, hidden, style);
 }
 

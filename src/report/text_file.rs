@@ -68,9 +68,14 @@ fn heading(out: &mut String, shown: &Shown<'_>, style: Style) {
     let file = shown.file;
     let verdict = paint(&format!("{:<10}", file.verdict.name().to_uppercase()), colour_of(file.verdict), style);
     let path = sanitise(&file.path);
-    let about = format!("({}, {})", file.format.as_deref().unwrap_or("unknown format"), size(file.size));
+    let format = file.format.as_deref().unwrap_or("unknown format");
+    let about = if file.size == 0 { String::new() } else { format!("({format}, {})", size(file.size)) };
     let fits = VERDICT + columns(&path) + 2 + columns(&about) <= style.width;
-    let between = if fits { "  ".to_owned() } else { format!("\n{}", " ".repeat(VERDICT)) };
+    let between = match (about.is_empty(), fits) {
+        (true, _) => String::new(),
+        (false, true) => "  ".to_owned(),
+        (false, false) => format!("\n{}", " ".repeat(VERDICT)),
+    };
     let _ = writeln!(out, "{verdict} {}{between}{about}", paint(&path, BOLD, style));
     for name in shown.also.iter().take(NAMES_SHOWN) {
         let _ = writeln!(out, "{}also {}", " ".repeat(VERDICT), paint(&sanitise(name), BOLD, style));
