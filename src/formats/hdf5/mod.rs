@@ -49,7 +49,10 @@ impl Format for Hdf5 {
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         let base = find_superblock(input)?;
-        if base > 0 && !zeros(&input.prefix(base), cx)? {
+        // The first member of a tar stands where a user block ends; what is
+        // around it is the business of the tar's reader.
+        let member = base > 0 && crate::formats::tar::begins(&input.prefix(512).all(512)?);
+        if base > 0 && !member && !zeros(&input.prefix(base), cx)? {
             let evidence = Evidence::new(Kind::BytesUnexplained, "before", Span::new(0, base));
             cx.push(evidence.with("length", base.to_string()).with("of", "hdf5"));
             cx.data("user block", input.prefix(base))?;
@@ -60,7 +63,7 @@ impl Format for Hdf5 {
         }
         let (file, superblock) = File::open(input, base)?;
         let outcome = walk(&file, superblock.root, cx);
-        if let Some(behind) = superblock.end.filter(|end| *end < input.len()) {
+        if let Some(behind) = superblock.end.filter(|end| *end < input.len() && !member) {
             let rest = input.len().saturating_sub(behind);
             let evidence = Evidence::new(Kind::BytesUnexplained, "after", Span::new(behind, rest));
             cx.push(evidence.with("length", rest.to_string()).with("of", "hdf5"));

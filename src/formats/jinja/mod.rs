@@ -2,6 +2,7 @@
 //! renders them is not always there (CVE-2024-34359), so what a template
 //! reaches for is what counts. Parsed, never rendered.
 
+mod fold;
 mod lexer;
 mod tree;
 

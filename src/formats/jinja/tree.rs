@@ -4,19 +4,16 @@
 use std::collections::BTreeMap;
 
 use minijinja::machinery::ast::{BinOpKind, CallArg, Expr, Stmt};
-use minijinja::value::Value;
 
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind, Span};
 use crate::text;
 
+use super::fold::{captured, fold, integer, positional};
 use super::{names_internals, shown};
 
 /// Iterations, characters or exponents that no prompt needs.
 const HUGE: i64 = 1_000_000;
-
-/// Longest text that is put together from constants.
-const LONGEST: usize = 1 << 16;
 
 /// Globals of Jinja2 and Flask that are functions or objects of Python with a
 /// way to everything else, and that no prompt has a use for.
@@ -96,6 +93,7 @@ impl Walk<'_, '_, '_, '_> {
             Stmt::Set(node) => {
                 self.expression(&node.expr);
                 self.expression(&node.target);
+                self.namespace(&node.target, &node.expr);
                 let known = fold(&node.expr, &self.known);
                 self.bind(&node.target, known);
             }
@@ -144,6 +142,18 @@ impl Walk<'_, '_, '_, '_> {
         }
     }
 
+    /// `{% set ns = namespace(a='b') %}`: what `ns.a` is.
+    fn namespace(&mut self, target: &Expr<'_>, value: &Expr<'_>) {
+        let (Expr::Var(target), Expr::Call(call)) = (target, value) else { return };
+        for argument in &call.args {
+            if let CallArg::Kwarg(name, value) = argument
+                && let Some(known) = fold(value, &self.known)
+            {
+                self.known.insert(format!("{}.{name}", target.id), known);
+            }
+        }
+    }
+
     fn bind(&mut self, target: &Expr<'_>, known: Option<String>) {
         match target {
             Expr::Var(var) => {
@@ -152,6 +162,15 @@ impl Walk<'_, '_, '_, '_> {
                     Some(known) => self.known.insert(var.id.to_owned(), known),
                     None => self.known.remove(var.id),
                 };
+            }
+            Expr::GetAttr(node) => {
+                if let Expr::Var(var) = &node.expr {
+                    let name = format!("{}.{}", var.id, node.name);
+                    match known {
+                        Some(known) => self.known.insert(name, known),
+                        None => self.known.remove(&name),
+                    };
+                }
             }
             Expr::List(node) => node.items.iter().for_each(|item| self.bind(item, None)),
             Expr::Tuple(node) => node.items.iter().for_each(|item| self.bind(item, None)),
@@ -380,196 +399,4 @@ impl Walk<'_, '_, '_, '_> {
         Evidence::new(kind, text::excerpt(value, 80), Span::new(u64::from(span.start_offset), length))
             .with("expression", shown(self.source, expression))
     }
-}
-
-fn positional<'a, 's>(argument: &'a CallArg<'s>) -> Option<&'a Expr<'s>> {
-    match argument {
-        CallArg::Pos(value) => Some(value),
-        _ => None,
-    }
-}
-
-/// A number that the template states, also as a product or power.
-fn integer(expression: &Expr<'_>) -> Option<i64> {
-    match expression {
-        Expr::Const(node) => i64::try_from(node.value.clone()).ok(),
-        Expr::BinOp(node) => {
-            let (left, right) = (integer(&node.left)?, integer(&node.right)?);
-            match node.op {
-                BinOpKind::Mul => Some(left.saturating_mul(right)),
-                BinOpKind::Add => Some(left.saturating_add(right)),
-                BinOpKind::Pow => u32::try_from(right).ok().map(|power| left.saturating_pow(power)),
-                _ => None,
-            }
-        }
-        _ => None,
-    }
-}
-
-/// Text that a block of constants captures.
-fn captured(body: &[Stmt<'_>], known: &BTreeMap<String, String>) -> Option<String> {
-    let mut text = String::new();
-    for statement in body {
-        match statement {
-            Stmt::EmitRaw(node) => text.push_str(node.raw),
-            Stmt::EmitExpr(node) => text.push_str(&fold(&node.expr, known)?),
-            _ => return None,
-        }
-        if text.len() > LONGEST {
-            return None;
-        }
-    }
-    Some(text)
-}
-
-/// The text that an expression of constants gives.
-fn fold(expression: &Expr<'_>, known: &BTreeMap<String, String>) -> Option<String> {
-    match expression {
-        Expr::Const(node) => scalar(&node.value),
-        Expr::Var(node) => known.get(node.id).cloned(),
-        Expr::BinOp(node) if matches!(node.op, BinOpKind::Add | BinOpKind::Concat) => {
-            let mut text = fold(&node.left, known)?;
-            text.push_str(&fold(&node.right, known)?);
-            (text.len() <= LONGEST).then_some(text)
-        }
-        Expr::BinOp(node) if matches!(node.op, BinOpKind::Mul) => {
-            let times = usize::try_from(integer(&node.right)?).ok()?;
-            let text = fold(&node.left, known)?;
-            (text.len().saturating_mul(times) <= LONGEST).then(|| text.repeat(times))
-        }
-        Expr::BinOp(node) if matches!(node.op, BinOpKind::Rem) => format_text(
-            &fold(&node.left, known)?,
-            &pieces(&node.right, known).or_else(|| Some(vec![fold(&node.right, known)?]))?,
-        ),
-        Expr::Filter(node) => {
-            let of = node.expr.as_ref()?;
-            let given = |index: usize| {
-                node.args.iter().filter_map(positional).nth(index).and_then(|argument| fold(argument, known))
-            };
-            match node.name {
-                "join" => {
-                    let parts = pieces(of, known)?;
-                    Some(parts.join(&given(0).unwrap_or_default()))
-                }
-                "format" => {
-                    let values: Option<Vec<String>> =
-                        node.args.iter().filter_map(positional).map(|value| fold(value, known)).collect();
-                    format_text(&fold(of, known)?, &values?)
-                }
-                "reverse" => Some(fold(of, known)?.chars().rev().collect()),
-                "lower" => Some(fold(of, known)?.to_lowercase()),
-                "upper" => Some(fold(of, known)?.to_uppercase()),
-                "trim" => Some(fold(of, known)?.trim().to_owned()),
-                "replace" => {
-                    Some(fold(of, known)?.replace(&given(0)?, &given(1)?)).filter(|text| text.len() <= LONGEST)
-                }
-                "string" | "safe" | "escape" | "e" => fold(of, known),
-                "first" => pieces(of, known)?.into_iter().next(),
-                "last" => pieces(of, known)?.pop(),
-                _ => None,
-            }
-        }
-        Expr::Call(node) => {
-            let Expr::GetAttr(method) = &node.expr else { return None };
-            let given: Option<Vec<String>> =
-                node.args.iter().filter_map(positional).map(|value| fold(value, known)).collect();
-            let given = given?;
-            match method.name {
-                "join" => {
-                    let parts = node.args.iter().find_map(positional).and_then(|parts| pieces(parts, known))?;
-                    Some(parts.join(&fold(&method.expr, known)?))
-                }
-                "format" => format_text(&fold(&method.expr, known)?, &given),
-                "lower" => Some(fold(&method.expr, known)?.to_lowercase()),
-                "upper" => Some(fold(&method.expr, known)?.to_uppercase()),
-                "strip" => Some(fold(&method.expr, known)?.trim().to_owned()),
-                "replace" => Some(fold(&method.expr, known)?.replace(given.first()?, given.get(1)?))
-                    .filter(|text| text.len() <= LONGEST),
-                _ => None,
-            }
-        }
-        // `'__ssalc__'[::-1]`
-        Expr::Slice(node) if node.start.is_none() && node.stop.is_none() => {
-            let text = fold(&node.expr, known)?;
-            match node.step.as_ref().and_then(negative) {
-                Some(()) => Some(text.chars().rev().collect()),
-                None => Some(text),
-            }
-        }
-        _ => None,
-    }
-}
-
-fn negative(step: &Expr<'_>) -> Option<()> {
-    match step {
-        Expr::UnaryOp(_) => Some(()),
-        Expr::Const(node) => i64::try_from(node.value.clone()).ok().filter(|step| *step < 0).map(|_| ()),
-        _ => None,
-    }
-}
-
-/// The items of a list of constants; of a call `dict(a=1)`, its keys.
-fn pieces(expression: &Expr<'_>, known: &BTreeMap<String, String>) -> Option<Vec<String>> {
-    match expression {
-        Expr::List(node) => node.items.iter().map(|item| fold(item, known)).collect(),
-        Expr::Tuple(node) => node.items.iter().map(|item| fold(item, known)).collect(),
-        Expr::Map(node) => node.keys.iter().map(|item| fold(item, known)).collect(),
-        Expr::Const(node) => {
-            if let Some(text) = node.value.as_str() {
-                return Some(text.chars().map(String::from).collect());
-            }
-            node.value.try_iter().ok()?.map(|item| scalar(&item)).collect()
-        }
-        Expr::Call(node) => {
-            let Expr::Var(var) = &node.expr else { return None };
-            (var.id == "dict").then(|| {
-                let keys = node.args.iter().filter_map(|argument| match argument {
-                    CallArg::Kwarg(name, _) => Some((*name).to_owned()),
-                    _ => None,
-                });
-                keys.collect()
-            })
-        }
-        Expr::Filter(node) if matches!(node.name, "list" | "reverse") => {
-            let mut items = pieces(node.expr.as_ref()?, known)?;
-            if node.name == "reverse" {
-                items.reverse();
-            }
-            Some(items)
-        }
-        _ => None,
-    }
-}
-
-fn scalar(value: &Value) -> Option<String> {
-    value.as_str().map(str::to_owned).or_else(|| i64::try_from(value.clone()).ok().map(|number| number.to_string()))
-}
-
-/// `'%s%c'` and `'{}{}'` with their values.
-fn format_text(format: &str, values: &[String]) -> Option<String> {
-    let mut out = String::new();
-    let mut values = values.iter();
-    let mut chars = format.chars().peekable();
-    while let Some(char) = chars.next() {
-        match (char, chars.peek()) {
-            ('%', Some('s' | 'd')) => {
-                chars.next();
-                out.push_str(values.next()?);
-            }
-            ('%', Some('c')) => {
-                chars.next();
-                let value = values.next()?;
-                match value.parse::<u32>().ok().and_then(char::from_u32) {
-                    Some(char) => out.push(char),
-                    None => out.push_str(value),
-                }
-            }
-            ('{', Some('}')) => {
-                chars.next();
-                out.push_str(values.next()?);
-            }
-            _ => out.push(char),
-        }
-    }
-    (out.len() <= LONGEST).then_some(out)
 }

@@ -19,7 +19,9 @@ const HEADER: u64 = 16;
 fn is_magic(first: &[u8]) -> bool {
     let Some([low, high, b'\r', b'\n']) = first.get(..4) else { return false };
     let number = u16::from_le_bytes([*low, *high]);
-    (3000..=3999).contains(&number) || (20121..=62300).contains(&number)
+    (3000..=3999).contains(&number)
+        || (62011..=62211).contains(&number)
+        || matches!(number, 20121 | 50428 | 50823 | 60202 | 60717)
 }
 
 impl Format for Pyc {

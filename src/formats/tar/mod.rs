@@ -37,14 +37,19 @@ impl Format for Tar {
     }
 
     fn recognise(&self, head: &Head<'_>) -> Match {
-        let Some(block) = head.first.first_chunk() else { return Match::No };
-        let named = head.first.first().is_some_and(|byte| *byte != 0);
-        if wire::is_ustar(block) || (named && wire::is_sound(block)) { Match::Magic } else { Match::No }
+        if begins(head.first) { Match::Magic } else { Match::No }
     }
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         Walk { input, names: Names::default(), global: BTreeMap::new(), next: Next::default() }.run(cx)
     }
+}
+
+/// Whether `first` begins with the header of a member.
+pub(super) fn begins(first: &[u8]) -> bool {
+    let Some(block) = first.first_chunk() else { return false };
+    let named = first.first().is_some_and(|byte| *byte != 0);
+    wire::is_ustar(block) || (named && wire::is_sound(block))
 }
 
 /// What earlier headers say about the next member.

@@ -190,8 +190,13 @@ impl<'i> Survey<'i> {
             }
         }
         let declared = claim.map_or(start, |claim| claim.offset);
+        // Of a zip within a tar, no reader takes the numbers for the tar's own.
+        let in_tar = crate::formats::tar::begins(&self.input.prefix(512).all(512)?);
+        let moved = start.checked_sub(declared).filter(|shift| *shift > 0 && in_tar);
+        let listed = self.entries.get(first..).unwrap_or_default().iter();
+        let moved: BTreeSet<u64> = listed.filter_map(|entry| entry.local_header_offset.checked_add(moved?)).collect();
         for index in first..self.entries.len() {
-            self.follow(index, declared, start, cx)?;
+            self.follow(index, declared, start, &moved, cx)?;
         }
         Ok(end)
     }
@@ -211,15 +216,25 @@ impl<'i> Survey<'i> {
 
     /// Follows a directory entry to its local header. When something stands
     /// before the archive, its offsets may count that or not: some readers go
-    /// by the number, others by where the directory really is.
-    fn follow(&mut self, index: usize, declared: u64, start: u64, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+    /// by the number, others by where the directory really is. `moved` is where
+    /// the latter find the members of this directory: a number that leads to
+    /// another one of these does so by chance.
+    fn follow(
+        &mut self,
+        index: usize,
+        declared: u64,
+        start: u64,
+        moved: &BTreeSet<u64>,
+        cx: &mut Cx<'_, '_>,
+    ) -> Result<(), Stop> {
         let Some(entry) = self.entries.get(index) else { return Ok(()) };
         let (plain, at) = (entry.local_header_offset, entry.offset);
         let shifted = start.checked_sub(declared).and_then(|shift| plain.checked_add(shift));
         let back = declared.checked_sub(start).and_then(|shift| plain.checked_sub(shift));
         let mut found = false;
+        let chance = |offset: u64| offset == plain && shifted != Some(plain) && moved.contains(&plain);
         for offset in BTreeSet::from_iter([Some(plain), shifted, back].into_iter().flatten()) {
-            if wire::has(self.input, offset, wire::LOCAL) {
+            if !chance(offset) && wire::has(self.input, offset, wire::LOCAL) {
                 found = true;
                 self.add_record(offset, Some(index), cx)?;
             }
