@@ -54,8 +54,36 @@ pub(super) fn merge(findings: Vec<Finding>, evidence: &[Evidence]) -> Vec<Findin
         }
         calls.insert(*call, own);
     }
+    into_calls_of_the_same_name(&mut calls);
     kept.extend(calls.into_values().flatten());
     kept
+}
+
+/// An import is told by what is done with it: a finding on the name alone goes
+/// into the first on a use of it.
+fn into_calls_of_the_same_name(calls: &mut BTreeMap<u64, Vec<Finding>>) {
+    let is_import = |finding: &Finding| finding.evidence.kind == Kind::PickleImport.name();
+    let (imports, mut uses): (Vec<Finding>, Vec<Finding>) =
+        std::mem::take(calls).into_values().flatten().partition(is_import);
+    // The worst use of each name, the first of them when they are alike.
+    let mut worst: BTreeMap<String, usize> = BTreeMap::new();
+    for (index, usage) in uses.iter().enumerate() {
+        let known = worst.entry(usage.evidence.value.clone()).or_insert(index);
+        if uses.get(*known).is_some_and(|known| known.severity < usage.severity) {
+            *known = index;
+        }
+    }
+    let mut alone = Vec::new();
+    for import in imports {
+        let usage = worst.get(&import.evidence.value).and_then(|index| uses.get_mut(*index));
+        match usage.filter(|usage| usage.severity >= import.severity) {
+            Some(usage) => usage.absorb(import),
+            None => alone.push(import),
+        }
+    }
+    for finding in uses.into_iter().chain(alone) {
+        calls.entry(finding.location.offset).or_default().push(finding);
+    }
 }
 
 /// How telling a finding is among those of one call; nothing when it is about
@@ -73,11 +101,11 @@ fn of_one_place(mut findings: Vec<Finding>) -> Vec<Finding> {
     let worst = findings.first().map(|finding| finding.severity);
     let inner = findings.iter().any(|finding| Some(finding.severity) == worst && is_inner(finding));
     let mut leaders: Vec<Finding> = Vec::new();
+    let mut told: BTreeSet<Option<String>> = BTreeSet::new();
     let mut rest = Vec::new();
     for finding in findings {
         let leads = if inner {
-            let known = leaders.iter().any(|leader| attribute(leader, "call") == attribute(&finding, "call"));
-            Some(finding.severity) == worst && is_inner(&finding) && !known
+            Some(finding.severity) == worst && is_inner(&finding) && told.insert(attribute(&finding, "call"))
         } else {
             leaders.is_empty()
         };
