@@ -8,7 +8,6 @@ use crate::artifact::{Gap, GapReason};
 use crate::clock::Clock;
 use crate::evidence::{Evidence, Kind, Span};
 use crate::input::{Input, to_u64, to_usize};
-use crate::stop::Stop;
 
 pub(super) use compile::{Source, compile, embedded};
 pub(super) use declared::{declaration, of_user};
@@ -185,7 +184,8 @@ impl<'r> Engine<'r> {
 
 fn failed(error: &yara_x::errors::ScanError) -> Gap {
     if let yara_x::errors::ScanError::Timeout = error {
-        return Gap::from(&Stop::Limit { offset: 0, limit: "seconds" });
+        let detail = "YARA rules were not evaluated to their end: limit `seconds` reached";
+        return Gap::new(GapReason::Limit, detail);
     }
     Gap::new(GapReason::NotEvaluated, format!("YARA rules were not evaluated: {error}"))
 }
