@@ -80,6 +80,14 @@ const PROGRAMS: &[&str] = &[
     "zsh",
 ];
 
+/// Those of them that are ordinary words too: labels of classes, animals,
+/// stones. The first of a list is one of these programs only when something
+/// behind it looks like its argument.
+const WORDS: &[&str] = &[
+    "ash", "calc", "cat", "dash", "docker", "env", "git", "id", "perl", "php", "ping", "python", "ruby", "sleep",
+    "tar", "tee", "touch",
+];
+
 /// What stands in Python source and hardly in anything else.
 const SOURCE: &[&str] = &[
     "__import__(",
@@ -102,7 +110,7 @@ const SOURCE: &[&str] = &[
 /// What the arguments of a call hold that gives it away: `command`, `source`,
 /// `address` or `path`, the most telling first.
 pub(super) fn kind(machine: &Machine<'_>, args: &[Value]) -> Option<&'static str> {
-    let mut waiting: Vec<(Value, bool)> = args.iter().rev().map(|arg| (*arg, false)).collect();
+    let mut waiting: Vec<(Value, Option<Listed>)> = args.iter().rev().map(|arg| (*arg, None)).collect();
     let mut found: Option<&'static str> = None;
     let mut looked = 0_usize;
     while let Some((value, listed)) = waiting.pop() {
@@ -113,8 +121,10 @@ pub(super) fn kind(machine: &Machine<'_>, args: &[Value]) -> Option<&'static str
         if matches!(machine.arena.get(value), Some(Node::Container { .. })) {
             let items = machine.arena.items(value, TEXTS);
             let several = items.len() > 1;
-            let first = items.iter().take(1).map(|item| (*item, several));
-            let rest = items.iter().skip(1).map(|item| (*item, false));
+            let operands = items.iter().skip(1).any(|item| is_operand(machine, *item));
+            let listed = several.then_some(Listed { operands });
+            let first = items.iter().take(1).map(|item| (*item, listed));
+            let rest = items.iter().skip(1).map(|item| (*item, None));
             waiting.extend(first.chain(rest));
             continue;
         }
@@ -134,14 +144,33 @@ pub(super) fn kind(machine: &Machine<'_>, args: &[Value]) -> Option<&'static str
     found
 }
 
-/// What one text is; `listed` when it is the first of several, as the program
-/// is among the words of a command.
-fn of_text(text: &str, listed: bool) -> Option<&'static str> {
+/// A text is the first of several, as the program is among the words of a
+/// command.
+#[derive(Clone, Copy)]
+struct Listed {
+    /// One of the others looks like an argument of a program.
+    operands: bool,
+}
+
+/// An option, a path or an address.
+fn is_operand(machine: &Machine<'_>, value: Value) -> bool {
+    machine.text_within(value, LENGTH).is_some_and(|text| looks_like_operand(&text))
+}
+
+fn looks_like_operand(word: &str) -> bool {
+    word.starts_with(['-', '/', '~', '.', '$']) || word.contains('/') || word.trim_end_matches('.').contains('.')
+}
+
+/// What one text is.
+fn of_text(text: &str, listed: Option<Listed>) -> Option<&'static str> {
     let text = text.trim();
     let program = shell::program(text);
     let alone = !text.contains(char::is_whitespace);
     let known = PROGRAMS.contains(&program.as_str());
-    if known && (listed || !alone || text.starts_with(['/', '\\'])) || is_script(text) {
+    let plain = WORDS.contains(&program.as_str());
+    let listed = listed.is_some_and(|listed| listed.operands || !plain);
+    let line = !alone && (!plain || text.split_whitespace().skip(1).any(looks_like_operand));
+    if known && (listed || line || text.starts_with(['/', '\\'])) || is_script(text) {
         return Some("command");
     }
     let imports = text.lines().flat_map(|line| line.split(';')).any(|statement| {
