@@ -120,7 +120,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let signals = Signals::listen().context("listening to signals")?;
     let mut outputs = Outputs::open(&args.output)?;
     let baseline = args.triage.open_baseline()?;
-    let written = outputs.paths().chain(baseline.iter().map(|sink| sink.path().to_owned()));
+    // A shell may have sent standard output to a file in what is scanned.
+    let streams = ["/dev/stdout", "/dev/stderr"].map(PathBuf::from);
+    let written = outputs.paths().chain(baseline.iter().map(|sink| sink.path().to_owned())).chain(streams);
     let scanner = Scanner::new(&rules)
         .with_limits(policy.limits())
         .with_walk(Walk::default().following(args.follow))

@@ -254,6 +254,20 @@ fn outputs_are_written_wherever_they_are() {
     assert_eq!(fs::read_to_string(at("new.jsonl")).expect("written").lines().count(), 1);
 }
 
+/// As `weighin scan --format json . > report.json` does.
+#[test]
+fn standard_output_may_lie_in_what_is_scanned() {
+    let dir = tempfile::tempdir().expect("a directory");
+    fs::copy(crate::check::root().join(HONEST), dir.path().join("model.pkl")).expect("copied");
+    let report = File::create(dir.path().join("report.json")).expect("made");
+    let mut scan = Command::new(assert_cmd::cargo::cargo_bin!("weighin"));
+    scan.args(["scan", "--format", "json", "."]).current_dir(dir.path()).stdout(report);
+    assert_eq!(scan.status().expect("it runs").code(), Some(0), "the report was scanned while it was empty");
+    let report: Value =
+        serde_json::from_slice(&fs::read(dir.path().join("report.json")).expect("written")).expect("JSON");
+    assert_eq!(report["summary"]["files"], 1);
+}
+
 #[test]
 fn large_members_are_spilled_inside_it() {
     let dir = tempfile::tempdir().expect("a directory");

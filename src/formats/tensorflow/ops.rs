@@ -25,7 +25,8 @@ pub(in crate::formats) fn origin(op: &str) -> &'static str {
 /// Whether strings that an operator is given are paths, patterns, addresses
 /// or the like, so that they are worth following.
 pub(super) fn takes_place(op: &str) -> bool {
-    const PARTS: [&str; 25] = [
+    const PARTS: [&str; 26] = [
+        "Remap",
         "File",
         "Save",
         "Restore",
