@@ -59,6 +59,7 @@ def add_samples(corpus):
     add("decode-image", CLEAN, saved_model([*honest, node("img", "DecodeJpeg", ["x"]), node("a", "Assert", ["x"])], [function("__inference_call_1", [*body, node("p", "StringFormat", ["x"]), node("q", "PrintV2", ["p"], output_stream=attr(s="stderr"))])]), "DecodeJpeg, Assert and a print to stderr", "ordinary operators of input pipelines")
     add("vocabulary-asset", CLEAN, saved_model([*honest, string_constant("v", "assets/vocab.txt"), node("t", "InitializeTableFromTextFileV2", ["v"])], assets=["vocab.txt"]), "a table read from assets/vocab.txt", "the honest use of a file name")
     for case, nodes, what, why in [
+        ("remap-vocabulary", [string_constant("f", "/etc/passwd"), node("r", "GenerateVocabRemapping", ["f", "f"])], "GenerateVocabRemapping of /etc/passwd", "an operator that reads files without saying so in its name"),
         ("read-file", [string_constant("f", "/etc/passwd"), node("r", "ReadFile", ["f"])], "ReadFile of /etc/passwd", "reads a file when the model runs"),
         ("write-file", [string_constant("f", "/tmp/weighin"), string_constant("c", "text"), node("w", "WriteFile", ["f", "c"])], "WriteFile to /tmp/weighin", "writes a file when the model runs"),
         ("py-func", [node("p", "PyFunc", ["x"], token=attr(s="pyfunc_0"))], "PyFunc", "calls Python by a token"),
