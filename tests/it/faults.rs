@@ -304,21 +304,28 @@ fn without_descriptors_nothing_is_called_clean() {
 fn what_may_not_be_read_is_a_gap() {
     let dir = tempfile::tempdir().expect("a directory");
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("set");
-    fs::write(dir.path().join("a.pkl"), EVIL).expect("written");
-    fs::write(dir.path().join("b.pkl"), EVIL).expect("written");
-    fs::create_dir(dir.path().join("closed")).expect("made");
-    fs::write(dir.path().join("closed/c.pkl"), EVIL).expect("written");
+    fs::create_dir(dir.path().join("models")).expect("made");
+    let models = dir.path().join("models");
+    fs::write(models.join("a.pkl"), EVIL).expect("written");
+    fs::write(models.join("b.pkl"), EVIL).expect("written");
+    fs::create_dir(models.join("closed")).expect("made");
+    fs::write(models.join("closed/c.pkl"), EVIL).expect("written");
     for (name, mode) in [("b.pkl", 0o000), ("closed", 0o000), ("a.pkl", 0o644)] {
-        fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(mode)).expect("set");
+        fs::set_permissions(models.join(name), fs::Permissions::from_mode(mode)).expect("set");
     }
+    // Root reads everything; nobody does not, and may not enter a closed
+    // directory in which the program was built.
+    let root = fs::read(models.join("b.pkl")).is_ok();
     let mut command = program();
-    command.args(["scan", "--format", "json", "--no-config"]).arg(dir.path()).current_dir("/");
-    // Root reads everything; nobody does not.
-    if fs::read(dir.path().join("b.pkl")).is_ok() {
+    if root {
+        let copy = dir.path().join("weighin");
+        fs::copy(command.get_program(), &copy).expect("copied with its mode");
+        command = Command::new(copy);
         command.uid(65_534).gid(65_534);
     }
-    let output = command.output().expect("it runs, and anybody may run it");
-    fs::set_permissions(dir.path().join("closed"), fs::Permissions::from_mode(0o755)).expect("set");
+    command.args(["scan", "--format", "json", "--no-config"]).arg(&models).current_dir("/");
+    let output = command.output().expect("it runs");
+    fs::set_permissions(models.join("closed"), fs::Permissions::from_mode(0o755)).expect("set");
     assert_eq!(output.status.code(), Some(1));
     let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(file(&report, "a.pkl")["verdict"], "malicious");
