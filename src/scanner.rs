@@ -10,6 +10,7 @@ use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::artifact::{Artifact, Gap, GapReason};
 use crate::engine::{Depth, Job, Options};
+use crate::formats::Format;
 use crate::input::{Input, to_u64, to_usize};
 use crate::limits::Limits;
 use crate::policy::{DigestLists, Globs};
@@ -228,6 +229,12 @@ impl<'r> Scanner<'r> {
     /// [`keeping_evidence`](Self::keeping_evidence), evidence stays in it.
     pub fn examine(&self, name: &str, input: Input) -> Artifact {
         self.job().file(name, input)
+    }
+
+    /// The same, and `format` reads it too, whatever it looks like: to try a
+    /// reader on bytes that it would not recognise.
+    pub fn examine_as(&self, name: &str, input: Input, format: &'static dyn Format) -> Artifact {
+        self.job().file_as(name, input, Some(format.name()))
     }
 
     /// What scans many inputs one after another on one thread, cheaper than

@@ -103,6 +103,12 @@ impl<'e> Job<'e> {
 
     /// Examines one file with limits of its own.
     pub(crate) fn file(&mut self, name: &str, input: Input) -> Artifact {
+        self.file_as(name, input, None)
+    }
+
+    /// The same; the format that is called `forced` reads it too, whatever it
+    /// looks like.
+    pub(crate) fn file_as(&mut self, name: &str, input: Input, forced: Option<&'static str>) -> Artifact {
         self.clock = Arc::new(Clock::new(self.limits.seconds, &self.options.stop));
         let input = input.timed(&self.clock);
         self.work = 0;
@@ -113,7 +119,7 @@ impl<'e> Job<'e> {
         let size = input.len();
         self.size = size;
         self.digestible = size.saturating_mul(STORED_LEVELS);
-        let request = Request { name, input, depth: 0, within: None, found: false, forced: None, data: false };
+        let request = Request { name, input, depth: 0, within: None, found: false, forced, data: false };
         match self.examine(request) {
             Ok(artifact) => artifact,
             Err(stop) => {
@@ -197,11 +203,8 @@ impl<'e> Job<'e> {
                 return Ok(artifact);
             }
         };
-        let seen = recognise::recognise(&input, name, forced);
-        match seen {
-            Ok(candidates) => self.read(&candidates, &input, depth, data, &mut artifact),
-            Err(stop) => artifact.gaps.push((&stop).into()),
-        }
+        let candidates = recognise::recognise(&input, name, forced, &mut artifact.gaps);
+        self.read(&candidates, &input, depth, data, &mut artifact);
         let unswept = self.headers_only() && input.as_slice().is_none();
         if within.is_none() && unswept {
             let detail = "only the structure was read, as asked for: no digest, no signatures, no YARA rules";
@@ -231,10 +234,15 @@ impl<'e> Job<'e> {
     }
 
     /// The input itself, or a copy in memory when it is small: one read
-    /// instead of many, and nothing that changes underneath.
+    /// instead of many, and nothing that changes underneath. What can't be read
+    /// whole is read as far as it goes.
     fn held(&self, input: &Input) -> Result<Input, Stop> {
         if input.as_slice().is_none() && input.len() <= self.limits.memory_bytes {
-            return Ok(input.all(self.limits.memory_bytes)?.into());
+            match input.all(self.limits.memory_bytes) {
+                Ok(bytes) => return Ok(bytes.into()),
+                Err(Stop::Unreadable { .. } | Stop::Truncated { .. }) => {}
+                Err(stop) => return Err(stop),
+            }
         }
         Ok(input.clone())
     }

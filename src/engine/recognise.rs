@@ -4,7 +4,9 @@ use crate::artifact::{Gap, GapReason};
 use crate::formats::{self, Format, Head, Match};
 use crate::input::{Input, to_u64, to_usize};
 use crate::limits::{HEAD_BYTES, TAIL_BYTES};
-use crate::stop::Stop;
+
+/// How much of an end is tried again after a fault: what most signatures need.
+const FEW_BYTES: u64 = 4096;
 
 /// A format that is to read an artifact, and how sure it is.
 pub(super) struct Candidate {
@@ -14,7 +16,15 @@ pub(super) struct Candidate {
 
 /// Every format that answers, most certain first. Names are asked only when
 /// the content says nothing: a name can add a format to try, never remove one.
-pub(super) fn recognise(input: &Input, name: &str, forced: Option<&'static str>) -> Result<Vec<Candidate>, Stop> {
+///
+/// An end that can't be read counts as empty and is `unread`: what the other
+/// end tells is not lost by it.
+pub(super) fn recognise(
+    input: &Input,
+    name: &str,
+    forced: Option<&'static str>,
+    unread: &mut Vec<Gap>,
+) -> Vec<Candidate> {
     let ends;
     let (first, last) = if let Some(whole) = input.as_slice() {
         let tail_at = whole.len().saturating_sub(TAIL_BYTES);
@@ -22,10 +32,7 @@ pub(super) fn recognise(input: &Input, name: &str, forced: Option<&'static str>)
     } else {
         let head_len = input.len().min(to_u64(HEAD_BYTES));
         let tail_len = input.len().min(to_u64(TAIL_BYTES));
-        ends = (
-            input.bytes(0, head_len, head_len)?,
-            input.bytes(input.len().saturating_sub(tail_len), tail_len, tail_len)?,
-        );
+        ends = (end(input, 0, head_len, unread), end(input, input.len().saturating_sub(tail_len), tail_len, unread));
         (&ends.0[..], &ends.1[..])
     };
     let base = name.rsplit(['/', '\\']).next().unwrap_or(name).to_lowercase();
@@ -44,7 +51,16 @@ pub(super) fn recognise(input: &Input, name: &str, forced: Option<&'static str>)
         candidates.retain(|candidate| candidate.format.name() != format.name() && candidate.certainty == Match::Magic);
         candidates.insert(0, Candidate { format, certainty: Match::Magic });
     }
-    Ok(candidates)
+    candidates
+}
+
+/// The bytes of one end, or the few at its start before the fault.
+fn end(input: &Input, offset: u64, len: u64, unread: &mut Vec<Gap>) -> Vec<u8> {
+    input.bytes(offset, len, len).unwrap_or_else(|stop| {
+        unread.push((&stop).into());
+        let few = len.min(FEW_BYTES);
+        input.bytes(offset, few, few).unwrap_or_default()
+    })
 }
 
 /// The gap of content that no format recognises, with its first bytes shown.

@@ -59,7 +59,7 @@ fn properties(report: &Report) -> Vec<(&'static str, String)> {
 
 fn test_case(writer: &mut Writer<Vec<u8>>, file: &FileReport) -> io::Result<()> {
     let path = sanitise(&file.path);
-    let class = format!("weighin.{}", file.format.as_deref().unwrap_or("unrecognised"));
+    let class = sanitise(&format!("weighin.{}", file.format.as_deref().unwrap_or("unrecognised")));
     let case = writer.create_element("testcase").with_attributes([
         ("classname", class.as_str()),
         ("name", path.as_str()),

@@ -68,7 +68,7 @@ fn heading(out: &mut String, shown: &Shown<'_>, style: Style) {
     let file = shown.file;
     let verdict = paint(&format!("{:<10}", file.verdict.name().to_uppercase()), colour_of(file.verdict), style);
     let path = sanitise(&file.path);
-    let format = file.format.as_deref().unwrap_or("unknown format");
+    let format = sanitise(file.format.as_deref().unwrap_or("unknown format"));
     let about = if file.size == 0 { String::new() } else { format!("({format}, {})", size(file.size)) };
     let fits = VERDICT + columns(&path) + 2 + columns(&about) <= style.width;
     let between = match (about.is_empty(), fits) {
@@ -94,14 +94,15 @@ fn finding_block(out: &mut String, finding: &Finding, advise: bool, style: Style
         Severity::Medium => YELLOW,
         Severity::Low => DIM,
     };
-    let head = format!("  {} {} ", paint(&format!("{:<9}", finding.severity.name()), colour, style), finding.rule);
-    row(out, &head, INDENT.len() + columns(&finding.rule) + 1, &sanitise(&finding.title), style);
+    let rule = sanitise(&finding.rule);
+    let head = format!("  {} {rule} ", paint(&format!("{:<9}", finding.severity.name()), colour, style));
+    row(out, &head, INDENT.len() + columns(&rule) + 1, &sanitise(&finding.title), style);
     for note in accepted::reason(finding).into_iter().chain(accepted::changed(finding)) {
         wrapped(out, INDENT, &note, style);
     }
     wrapped(out, INDENT, &sanitise(&finding.message), style);
     if !finding.also.is_empty() {
-        wrapped(out, INDENT, &format!("the same call: {}", finding.also.join(", ")), style);
+        wrapped(out, INDENT, &sanitise(&format!("the same call: {}", finding.also.join(", "))), style);
     }
     let times = match finding.occurrences {
         0 | 1 => String::new(),
@@ -110,7 +111,7 @@ fn finding_block(out: &mut String, finding: &Finding, advise: bool, style: Style
     };
     wrapped(out, INDENT, &format!("{}{times}", place(&finding.location)), style);
     if advise {
-        wrapped(out, &format!("{INDENT}→ "), &finding.remediation, style);
+        wrapped(out, &format!("{INDENT}→ "), &sanitise(&finding.remediation), style);
     }
 }
 

@@ -11,10 +11,15 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use weighin::artifact::GapReason;
+use weighin::input::{Input, ReadAt};
+use weighin::report::{FileReport, Verdict};
+use weighin::{Limits, RuleSet, Scanner};
 
 use crate::cli::weighin;
 
@@ -385,4 +390,53 @@ fn time_ends_one_long_rule() {
     let mut rest = String::new();
     output.stderr.as_slice().read_to_string(&mut rest).expect("UTF-8");
     assert_eq!(rest, "");
+}
+
+/// A disk that answers, but slowly, and one that fails from some offset on.
+struct Ailing {
+    content: Vec<u8>,
+    wait: Duration,
+    fails_from: u64,
+}
+
+impl ReadAt for Ailing {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> std::io::Result<usize> {
+        std::thread::sleep(self.wait);
+        if offset >= self.fails_from {
+            return Err(std::io::Error::other("the server is gone"));
+        }
+        let from = usize::try_from(offset).map_or(&[][..], |at| self.content.get(at..).unwrap_or_default());
+        let n = from.len().min(buf.len());
+        buf[..n].copy_from_slice(&from[..n]);
+        Ok(n)
+    }
+}
+
+/// What a scan makes of a pickle that runs a command, and of 8 MiB after it,
+/// from such a disk.
+fn from_ailing(wait: Duration, fails_from: u64) -> FileReport {
+    let rules = RuleSet::embedded().expect("the rules load");
+    let mut limits = Limits::default();
+    limits.set("seconds", 1).expect("the limit exists");
+    limits.set("memory-bytes", 1 << 16).expect("the limit exists");
+    let mut content = EVIL.to_vec();
+    content.resize(8 << 20, 0);
+    let len = content.len() as u64;
+    let input = Input::positioned(Arc::new(Ailing { content, wait, fails_from }), len);
+    Scanner::new(&rules).with_limits(limits).scan_input("model.pkl", input)
+}
+
+#[test]
+fn a_slow_disk_is_left_when_the_time_is_up() {
+    let report = from_ailing(Duration::from_millis(300), u64::MAX);
+    assert_eq!(report.verdict, Verdict::Malicious, "what the reader found is lost");
+    assert!(report.gaps.iter().any(|gap| gap.detail.contains("seconds")), "{:?}", report.gaps);
+}
+
+#[test]
+fn a_disk_that_fails_in_the_middle_keeps_what_came_before() {
+    let report = from_ailing(Duration::ZERO, 1 << 20);
+    assert_eq!(report.verdict, Verdict::Malicious, "what the reader found is lost");
+    let gap = report.gaps.iter().find(|gap| gap.reason == GapReason::Unreadable).expect("a gap");
+    assert!(gap.detail.contains("the server is gone"), "{gap:?}");
 }

@@ -20,6 +20,7 @@ mod reports;
 mod rules;
 mod sandbox;
 mod schema;
+mod strings;
 mod terminal;
 mod tidy;
 mod triage;

@@ -138,6 +138,10 @@ impl<'i> Machine<'i> {
                     self.cursor.skip(u64::from(length))?;
                     self.stack.push(Value::str(self.at));
                 }
+                op::LONG_BINGET => {
+                    let index = self.cursor.u32_le()?;
+                    self.fetch(u64::from(index), cx);
+                }
                 op::BINGET => {
                     let index = self.cursor.u8()?;
                     self.fetch(u64::from(index), cx);
@@ -257,10 +261,6 @@ impl<'i> Machine<'i> {
             op::GET => {
                 let index = self.index_line(cx)?;
                 self.fetch(index, cx);
-            }
-            op::LONG_BINGET => {
-                let index = self.cursor.u32_le()?;
-                self.fetch(u64::from(index), cx);
             }
             op::PUT => {
                 let index = self.index_line(cx)?;
