@@ -19,6 +19,12 @@ pub trait ReadAt: Send + Sync {
     /// # Errors
     /// Whatever the storage reports.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize>;
+
+    /// How many bytes a [`Cursor`] asks for at once: more is faster where
+    /// reading costs by the call, and dearer where it costs by the byte.
+    fn window(&self) -> usize {
+        WINDOW_BYTES
+    }
 }
 
 impl ReadAt for File {
@@ -101,6 +107,14 @@ impl Input {
                 bytes.get(start..start.saturating_add(to_usize(self.len)))
             }
             Backing::Positioned(..) => None,
+        }
+    }
+
+    /// How many bytes a cursor reads at once.
+    fn window_bytes(&self) -> usize {
+        match &self.backing {
+            Backing::Memory(_) => WINDOW_BYTES,
+            Backing::Positioned(source, _) => source.window(),
         }
     }
 
@@ -365,7 +379,7 @@ impl<'i> Cursor<'i> {
             return Ok(());
         }
         let position = self.position();
-        let want = to_usize(self.input.len.saturating_sub(position)).min(n.max(WINDOW_BYTES));
+        let want = to_usize(self.input.len.saturating_sub(position)).min(n.max(self.input.window_bytes()));
         let mut window = std::mem::take(&mut self.window);
         window.clear();
         window.resize(want, 0);
@@ -509,7 +523,7 @@ impl<'i> Cursor<'i> {
             if to_u64(looked) >= self.remaining() {
                 return Err(Stop::Truncated { offset: self.input.len, needed: 1 });
             }
-            self.fill(looked.saturating_mul(2).max(WINDOW_BYTES))?;
+            self.fill(looked.saturating_mul(2).max(self.input.window_bytes()))?;
         }
     }
 }

@@ -20,12 +20,16 @@ mod limits;
 mod names;
 pub mod policy;
 mod position;
+#[cfg(feature = "remote")]
+pub mod remote;
 pub mod report;
 pub mod rules;
 mod scanner;
 pub mod shelter;
 pub mod source;
 mod stop;
+#[cfg(feature = "sweep")]
+pub mod sweep;
 mod text;
 
 pub use engine::{Cx, Depth};

@@ -43,7 +43,7 @@ pub struct Scanner<'r> {
 }
 
 /// Stack of a scanning thread: nested members recurse, up to the depth limit.
-const STACK_BYTES: usize = 16 << 20;
+pub(crate) const STACK_BYTES: usize = 16 << 20;
 
 /// Told about the scan as it goes, from any thread.
 pub trait Progress: Sync {
@@ -243,6 +243,45 @@ impl<'r> Scanner<'r> {
         Worker { job: self.job() }
     }
 
+    /// The rules that it judges by.
+    #[cfg(feature = "sweep")]
+    pub(crate) fn rules(&self) -> &'r RuleSet {
+        self.rules
+    }
+
+    /// The lists that it compares digests with.
+    #[cfg(feature = "sweep")]
+    pub(crate) fn digests(&self) -> &DigestLists {
+        &self.digests
+    }
+
+    /// How much of each file it reads.
+    #[cfg(feature = "sweep")]
+    pub(crate) fn depth(&self) -> Depth {
+        self.options.depth
+    }
+
+    /// How many bytes of memory an object of `size` takes while it is examined:
+    /// a copy, what the copy is made of, and what is fetched ahead.
+    #[cfg(feature = "sweep")]
+    pub(crate) fn weight(&self, size: u64) -> u64 {
+        let copy = if size <= self.limits.memory_bytes { size } else { self.limits.memory_bytes };
+        let ahead = match self.options.depth {
+            Depth::Full => 24 << 20,
+            Depth::Header => 4 << 20,
+        };
+        copy.saturating_mul(2).saturating_add(size.min(ahead))
+    }
+
+    /// What decides which facts there are, besides the bytes and the depth.
+    #[cfg(feature = "sweep")]
+    pub(crate) fn reading(&self) -> String {
+        let lists = if self.digests.is_empty() { "no lists" } else { "lists" };
+        let limits: Vec<(String, u64)> =
+            self.limits.list().into_iter().map(|(name, value, ..)| (name, value)).collect();
+        format!("{} {lists} {limits:?}", self.rules.yara_digest())
+    }
+
     /// Whether `path` is one of the caller's outputs. Names are compared first,
     /// since resolving every path of a large tree takes time.
     fn writes(&self, path: &Path) -> bool {
@@ -328,9 +367,25 @@ impl Worker<'_> {
     pub fn scan_bytes(&mut self, name: &str, bytes: &[u8]) -> FileReport {
         FileReport::new(name, self.job.file(name, bytes.into()))
     }
+
+    /// As [`Scanner::examine`] does.
+    pub fn examine(&mut self, name: &str, input: Input) -> Artifact {
+        self.job.file(name, input)
+    }
+
+    /// Whether the scan has been told to stop.
+    pub fn is_stopped(&self) -> bool {
+        self.job.is_stopped()
+    }
+
+    /// How much of each file it reads.
+    #[cfg(feature = "sweep")]
+    pub(crate) fn depth(&self) -> Depth {
+        self.job.options.depth
+    }
 }
 
-fn unexamined(path: &str, size: u64, gap: Gap) -> Artifact {
+pub(crate) fn unexamined(path: &str, size: u64, gap: Gap) -> Artifact {
     let mut artifact = Artifact::new(path, size);
     artifact.gaps.push(gap);
     artifact

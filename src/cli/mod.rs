@@ -11,6 +11,8 @@ mod sandbox;
 mod scan;
 mod sink;
 mod stdin;
+#[cfg(feature = "sweep")]
+mod sweep;
 mod terminal;
 
 use std::process::ExitCode;
@@ -44,6 +46,9 @@ that signal, which shells show as 130 or 143; a second ends it at once.";
 enum Command {
     /// Scan files and directory trees.
     Scan(scan::Args),
+    /// Examine an artifact store: what is new, changed or failed the last time.
+    #[cfg(feature = "sweep")]
+    Sweep(sweep::Args),
     /// Show what a file contains, without judging it.
     Inspect(inspect::Args),
     /// List, explain and check rules.
@@ -65,6 +70,8 @@ enum Command {
 pub(crate) fn run() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Scan(args) => scan::run(&args),
+        #[cfg(feature = "sweep")]
+        Command::Sweep(args) => sweep::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Rules(command) => rules::run(&command),
         Command::Config(command) => config::run(&command),

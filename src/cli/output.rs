@@ -192,7 +192,7 @@ fn model_cards(report: &Report) -> BTreeMap<String, ModelCard> {
 
 /// Seconds since 1970, or what `SOURCE_DATE_EPOCH` says instead
 /// (<https://reproducible-builds.org/specs/source-date-epoch/>).
-fn now() -> anyhow::Result<u64> {
+pub(super) fn now() -> anyhow::Result<u64> {
     match std::env::var("SOURCE_DATE_EPOCH") {
         Ok(given) => given.parse().with_context(|| format!("SOURCE_DATE_EPOCH is not a number of seconds: {given}")),
         Err(_) => Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs()),

@@ -91,7 +91,7 @@ pub(super) struct Args {
 
 /// How much of each file to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Depth {
+pub(super) enum Depth {
     /// Every byte once.
     Full,
     /// What the structure leads to; a large file is then never clean, since its

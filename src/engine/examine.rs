@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use crate::artifact::{Artifact, Gap, GapReason};
 use crate::clock::Clock;
 use crate::engine::cx::Cx;
-use crate::engine::recognise::{self, Candidate};
+use crate::engine::recognise::{self, Candidate, Ends};
 use crate::engine::signatures::without_pickles;
 use crate::engine::stored::StoredDigest;
 use crate::engine::sweep::{self, Swept};
@@ -35,7 +35,7 @@ pub(crate) struct Job<'e> {
     pub(crate) limits: &'e Limits,
     rules: &'e RuleSet,
     digests: &'e DigestLists,
-    pub(super) options: Options,
+    pub(crate) options: Options,
     yara: YaraScanner<'e>,
     clock: Arc<Clock>,
     work: u64,
@@ -196,14 +196,13 @@ impl<'e> Job<'e> {
             artifact.gaps.push((&Stop::Limit { offset: 0, limit: "depth" }).into());
             return Ok(artifact);
         }
-        let input = match self.held(&input) {
-            Ok(input) => input,
+        let (input, candidates) = match self.look(input, forced, data, &mut artifact) {
+            Ok(looked) => looked,
             Err(stop) => {
                 artifact.gaps.push((&stop).into());
                 return Ok(artifact);
             }
         };
-        let candidates = recognise::recognise(&input, name, forced, &mut artifact.gaps);
         self.read(&candidates, &input, depth, data, &mut artifact);
         let unswept = self.headers_only() && input.as_slice().is_none();
         if within.is_none() && unswept {
@@ -231,6 +230,30 @@ impl<'e> Job<'e> {
             artifact.evidence = Vec::new();
         }
         Ok(artifact)
+    }
+
+    /// Which formats answer, and the input as they are to read it. What may be
+    /// raw data is taken into memory only when it turns out to be something
+    /// else, or when somebody asks for it by itself.
+    fn look(
+        &self,
+        input: Input,
+        forced: Option<&'static str>,
+        data: bool,
+        artifact: &mut Artifact,
+    ) -> Result<(Input, Vec<Candidate>), Stop> {
+        let Artifact { name, gaps, .. } = artifact;
+        if !data {
+            let input = self.held(&input)?;
+            let candidates = recognise::recognise(&input, name, forced, Ends::Both, gaps);
+            return Ok((input, candidates));
+        }
+        let headers = self.headers_only();
+        let ends = if headers { Ends::First } else { Ends::Both };
+        let candidates = recognise::recognise(&input, name, forced, ends, gaps);
+        let alone = !headers && (!self.digests.is_empty() || self.rules.has_foreign_yara());
+        let input = if candidates.is_empty() && !alone { input } else { self.held(&input)? };
+        Ok((input, candidates))
     }
 
     /// The input itself, or a copy in memory when it is small: one read

@@ -14,6 +14,19 @@ pub(super) struct Candidate {
     pub certainty: Match,
 }
 
+/// What recognition is shown of content that is not in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ends {
+    /// As much of both as a format may need.
+    Both,
+    /// The first bytes only: members of a large archive whose headers alone are
+    /// to be read.
+    First,
+}
+
+/// The first bytes that tell most formats.
+const FIRST_BYTES: u64 = 512;
+
 /// Every format that answers, most certain first. Names are asked only when
 /// the content says nothing: a name can add a format to try, never remove one.
 ///
@@ -23,6 +36,7 @@ pub(super) fn recognise(
     input: &Input,
     name: &str,
     forced: Option<&'static str>,
+    seen: Ends,
     unread: &mut Vec<Gap>,
 ) -> Vec<Candidate> {
     let ends;
@@ -30,8 +44,10 @@ pub(super) fn recognise(
         let tail_at = whole.len().saturating_sub(TAIL_BYTES);
         (whole.get(..HEAD_BYTES).unwrap_or(whole), whole.get(tail_at..).unwrap_or_default())
     } else {
-        let head_len = input.len().min(to_u64(HEAD_BYTES));
-        let tail_len = input.len().min(to_u64(TAIL_BYTES));
+        let (head_len, tail_len) = match seen {
+            Ends::Both => (input.len().min(to_u64(HEAD_BYTES)), input.len().min(to_u64(TAIL_BYTES))),
+            Ends::First => (input.len().min(FIRST_BYTES), 0),
+        };
         ends = (end(input, 0, head_len, unread), end(input, input.len().saturating_sub(tail_len), tail_len, unread));
         (&ends.0[..], &ends.1[..])
     };

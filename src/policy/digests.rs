@@ -75,6 +75,18 @@ impl DigestLists {
         self.digests.is_empty()
     }
 
+    /// SHA-256 over all lists, in hex.
+    #[cfg(feature = "sweep")]
+    pub(crate) fn identity(&self) -> String {
+        use sha2::{Digest as _, Sha256};
+        let mut hasher = Sha256::new();
+        for (digest, list) in &self.digests {
+            hasher.update(digest);
+            hasher.update(format!("{:?}", self.lists.get(*list)));
+        }
+        crate::rules::hex(&hasher.finalize())
+    }
+
     /// Adds to `artifact` what the lists say of its digest.
     pub(crate) fn compare(&self, artifact: &mut Artifact) {
         let Some(digest) = artifact.sha256 else { return };

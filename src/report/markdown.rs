@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::report::escape::{cut, markdown as escape};
 use crate::report::text::{plural, size};
-use crate::report::{FileReport, Finding, Report, Verdict, accepted};
+use crate::report::{FileReport, Finding, Report, Verdict, accepted, swept};
 use crate::rules::Severity;
 
 /// Rows per table before the rest is only counted; a job summary holds 1 MiB.
@@ -19,6 +19,7 @@ pub fn markdown(report: &Report) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "## weighin: {}\n", headline(report));
     counts(&mut out, report);
+    out.push_str(&report.sweep.as_ref().map(swept::markdown).unwrap_or_default());
     findings(&mut out, report);
     gaps(&mut out, report);
     triage(&mut out, report);

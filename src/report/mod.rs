@@ -21,6 +21,7 @@ mod model_card;
 mod sanitise;
 mod sarif;
 mod ssdf;
+mod swept;
 mod text;
 mod text_file;
 mod verdict;
@@ -51,6 +52,7 @@ pub(crate) use sanitise::is_hidden;
 pub use sanitise::sanitise;
 pub use sarif::{SarifOptions, sarif};
 pub use ssdf::{Concern, FileRecord, RuleResult, Ssdf, TaskEvidence};
+pub use swept::{Fetched, NewFinding, Swept};
 pub use text::{Style, text};
 pub use verdict::{ExitCode, Verdict};
 
@@ -76,9 +78,13 @@ pub struct Report {
     /// What was accepted; absent when nothing could be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub triage: Option<TriageRecord>,
+    /// What a sweep did; absent for a scan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<Swept>,
     /// Counts over all files.
     pub summary: Summary,
-    /// One entry per file, sorted by path.
+    /// One entry per file, sorted by path. After a sweep, those with findings
+    /// and some of those that were not fully examined.
     pub files: Vec<FileReport>,
 }
 
@@ -153,6 +159,9 @@ pub struct FileReport {
     /// Which file on the Hugging Face Hub it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hub: Option<HubFile>,
+    /// Where a sweep read it from, and what that cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetched: Option<Fetched>,
     /// Length in bytes.
     pub size: u64,
     /// SHA-256 in hex, when every byte was read.
@@ -197,6 +206,7 @@ impl FileReport {
             members: Vec::new(),
             stored_at: None,
             hub: None,
+            fetched: None,
             path,
         };
         report.fold(artifact, &[]);
@@ -282,6 +292,7 @@ impl Report {
             sandbox: None,
             policy: None,
             triage: None,
+            sweep: None,
             summary: Summary::of(&files),
             files,
         }
@@ -324,30 +335,37 @@ impl Report {
 
 impl Summary {
     fn of(files: &[FileReport]) -> Self {
-        let mut summary = Self { files: files.len(), ..Self::default() };
+        let mut summary = Self::default();
         let mut counted = BTreeSet::new();
         for file in files {
+            summary.add(file);
             // A blob with several names is there once.
-            if file.stored_at.as_ref().is_none_or(|place| counted.insert(place)) {
-                summary.bytes = summary.bytes.saturating_add(file.size);
+            if file.stored_at.as_ref().is_some_and(|place| !counted.insert(place)) {
+                summary.bytes = summary.bytes.saturating_sub(file.size);
             }
-            summary.with_gaps += usize::from(!file.gaps.is_empty());
-            match file.verdict {
-                Verdict::Clean => summary.clean += 1,
-                Verdict::Suspicious => summary.suspicious += 1,
-                Verdict::Malicious => summary.malicious += 1,
-                Verdict::Incomplete => summary.incomplete += 1,
-            }
-            for finding in file.counted() {
-                match finding.severity {
-                    Severity::Low => summary.findings.low += 1,
-                    Severity::Medium => summary.findings.medium += 1,
-                    Severity::High => summary.findings.high += 1,
-                    Severity::Critical => summary.findings.critical += 1,
-                }
-            }
-            summary.verdict = summary.verdict.max(Some(file.verdict));
         }
         summary
+    }
+
+    /// Counts one more file.
+    pub(crate) fn add(&mut self, file: &FileReport) {
+        self.files += 1;
+        self.bytes = self.bytes.saturating_add(file.size);
+        self.with_gaps += usize::from(!file.gaps.is_empty());
+        match file.verdict {
+            Verdict::Clean => self.clean += 1,
+            Verdict::Suspicious => self.suspicious += 1,
+            Verdict::Malicious => self.malicious += 1,
+            Verdict::Incomplete => self.incomplete += 1,
+        }
+        for finding in file.counted() {
+            match finding.severity {
+                Severity::Low => self.findings.low += 1,
+                Severity::Medium => self.findings.medium += 1,
+                Severity::High => self.findings.high += 1,
+                Severity::Critical => self.findings.critical += 1,
+            }
+        }
+        self.verdict = self.verdict.max(Some(file.verdict));
     }
 }

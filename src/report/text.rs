@@ -9,7 +9,7 @@ use crate::artifact::GapReason;
 use crate::policy::EntryState;
 use crate::report::lines::{colour_of, list, paint, row, wrapped};
 use crate::report::text_file::{Shown, block};
-use crate::report::{FileReport, Report, Verdict, accepted, sanitise};
+use crate::report::{FileReport, Report, Verdict, accepted, sanitise, swept};
 
 /// How the text is to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,7 @@ pub fn text(report: &Report, style: Style) -> String {
         files(&mut out, report, style);
     }
     summary(&mut out, report, style);
+    out.push_str(&report.sweep.as_ref().map(swept::text).unwrap_or_default());
     out
 }
 

@@ -62,6 +62,8 @@ pub struct RuleSet {
     by_yara: BTreeMap<(String, String), usize>,
     yara: Vec<YaraSet>,
     digest: String,
+    /// SHA-256 over the YARA rules, in hex.
+    yara_digest: String,
     strict: bool,
     allowed: Allowed,
 }
@@ -110,6 +112,7 @@ impl RuleSet {
             by_yara: BTreeMap::new(),
             yara: Vec::new(),
             digest: String::new(),
+            yara_digest: hex(&Sha256::digest(EMBEDDED_YARA)),
             strict: false,
             allowed: Allowed::default(),
         };
@@ -204,6 +207,10 @@ impl RuleSet {
             }
         }
         if !sources.is_empty() {
+            let mut yara = Sha256::new();
+            yara.update(&self.yara_digest);
+            sources.iter().for_each(|source| yara.update(&source.text));
+            self.yara_digest = hex(&yara.finalize());
             // The embedded rules are the first.
             let mut compiled = yara::compile(sources, &format!("rules-{}", self.yara.len()), limits);
             errors.append(&mut compiled.errors);
@@ -274,6 +281,19 @@ impl RuleSet {
     /// the same digest were judged alike.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// SHA-256 over the rules that look at bytes and not at facts, in hex: those
+    /// which can't be applied without reading again.
+    #[cfg(feature = "sweep")]
+    pub(crate) fn yara_digest(&self) -> &str {
+        &self.yara_digest
+    }
+
+    /// Whether only what is reviewed passes.
+    #[cfg(feature = "sweep")]
+    pub(crate) fn is_strict(&self) -> bool {
+        self.strict
     }
 
     /// Whether somebody has added YARA rules.

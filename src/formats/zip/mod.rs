@@ -338,5 +338,7 @@ fn ending(name: &[u8]) -> String {
 /// Whether the content is zeros, and small enough that this is not worth a
 /// second thought: sparse weights, and preallocated files.
 fn is_blank(input: &Input, cx: &Cx<'_, '_>) -> Result<bool, Stop> {
-    Ok(input.len() <= cx.limits().memory_bytes && stream::after_zeros(input, 0)? >= input.len())
+    Ok(!cx.leaves_unread(input)
+        && input.len() <= cx.limits().memory_bytes
+        && stream::after_zeros(input, 0)? >= input.len())
 }

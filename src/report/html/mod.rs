@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::report::escape::markup;
 use crate::report::markdown::headline;
 use crate::report::text::{plural, size};
-use crate::report::{FileReport, Report, Verdict, accepted};
+use crate::report::{FileReport, Report, Verdict, accepted, swept};
 use crate::rules::{RuleSet, Severity};
 
 const PAGE: &str = include_str!("page.html");
@@ -46,7 +46,7 @@ pub fn html(report: &Report, rules: &RuleSet) -> String {
         ("rows", &rows(&order)),
         ("rows-left", &rest(order.len(), ROWS, "files")),
         ("details", &details::details(&order, rules)),
-        ("triage", &triage(report)),
+        ("triage", &(report.sweep.as_ref().map(swept::html).unwrap_or_default() + &triage(report))),
         ("footer", &footer(report)),
     ])
 }
