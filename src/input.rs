@@ -479,6 +479,11 @@ impl<'i> Cursor<'i> {
     /// [`Stop::Truncated`] when fewer remain; the cursor is then at the end.
     #[inline]
     pub fn skip(&mut self, n: u64) -> Result<(), Stop> {
+        let at = self.at.saturating_add(to_usize(n));
+        if at <= self.whole.unwrap_or(&self.window).len() {
+            self.at = at;
+            return Ok(());
+        }
         let remaining = self.remaining();
         if n > remaining {
             self.seek(self.input.len);
