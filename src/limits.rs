@@ -133,6 +133,21 @@ limits! {
     /// Characters of one string or table cell that `inspect` shows; a chat
     /// template or a script may have any number.
     listed_width: 400, "characters";
+    /// Findings of one file that are shown with what stands around them, the
+    /// worst first: more than a person reads. 0 shows none.
+    excerpts: 100, "findings";
+    /// Bytes shown around a finding, 16 a row: the row before and enough to
+    /// recognise what follows.
+    excerpt_bytes: 96, "bytes";
+    /// Lines shown around a finding in a text or in what a pickle does: the
+    /// call, and what leads to it.
+    excerpt_lines: 9, "lines";
+    /// Characters shown of one such line; a script may be all on one.
+    excerpt_width: 160, "characters";
+    /// Bytes of a pickle that are read a second time to show what it does
+    /// around a finding, and of a text to number its lines: a tenth of a
+    /// second. What is longer is shown as bytes.
+    reread_bytes: 16 << 20, "bytes";
     /// Gaps kept for one artifact: the first of them keeps it from being clean,
     /// and nobody reads a thousand.
     gaps: 1_000, "gaps";

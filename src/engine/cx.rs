@@ -18,6 +18,8 @@ pub struct Cx<'j, 'e> {
     artifact: &'j mut Artifact,
     input: Input,
     depth: u64,
+    /// What was read before is read again, only to say what it contains.
+    again: bool,
 }
 
 impl std::fmt::Debug for Cx<'_, '_> {
@@ -40,7 +42,13 @@ enum Reading {
 
 impl<'j, 'e> Cx<'j, 'e> {
     pub(super) fn new(job: &'j mut Job<'e>, artifact: &'j mut Artifact, input: Input, depth: u64) -> Self {
-        Self { job, artifact, input, depth }
+        Self { job, artifact, input, depth, again: false }
+    }
+
+    /// One for reading `input` again: facts, gaps and children were told the
+    /// first time, and what it contains goes to `artifact`.
+    pub(super) fn again(job: &'j mut Job<'e>, artifact: &'j mut Artifact, input: Input) -> Self {
+        Self { job, artifact, input, depth: 0, again: true }
     }
 
     /// The bounds that apply.
@@ -66,6 +74,9 @@ impl<'j, 'e> Cx<'j, 'e> {
 
     /// Records a fact that has attributes.
     pub fn push(&mut self, evidence: Evidence) {
+        if self.again {
+            return;
+        }
         let kept = to_u64(self.artifact.evidence.len());
         if kept < self.job.limits.evidence {
             self.artifact.evidence.push(evidence);
@@ -97,7 +108,7 @@ impl<'j, 'e> Cx<'j, 'e> {
 
     fn note_gap(&mut self, gap: Gap) {
         let kept = to_u64(self.artifact.gaps.len());
-        if kept > self.job.limits.gaps || self.artifact.gaps.contains(&gap) {
+        if self.again || kept > self.job.limits.gaps || self.artifact.gaps.contains(&gap) {
             return;
         }
         let full = kept == self.job.limits.gaps;
@@ -124,7 +135,7 @@ impl<'j, 'e> Cx<'j, 'e> {
     /// Whether somebody wants to see what the artifact contains. The three
     /// that follow do nothing when nobody does.
     pub fn describes(&self) -> bool {
-        self.job.options.describe
+        self.job.options.describe || self.again
     }
 
     /// Says what a header field is.
@@ -153,7 +164,7 @@ impl<'j, 'e> Cx<'j, 'e> {
     }
 
     fn contents(&mut self) -> Option<&mut Contents> {
-        self.job.options.describe.then(|| &mut **self.artifact.contents.get_or_insert_default())
+        self.describes().then(|| &mut **self.artifact.contents.get_or_insert_default())
     }
 
     /// Pays for `steps` of work at `offset`.
@@ -192,6 +203,9 @@ impl<'j, 'e> Cx<'j, 'e> {
     }
 
     fn examine(&mut self, name: &str, input: Input, reading: Reading) -> Result<(), Stop> {
+        if self.again {
+            return Ok(());
+        }
         let shared = input.shares_storage_with(&self.input);
         let within = shared.then(|| input.storage_offset().saturating_sub(self.input.storage_offset()));
         let forced = match reading {

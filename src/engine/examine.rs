@@ -38,10 +38,12 @@ pub(crate) struct Job<'e> {
     pub(crate) options: Options,
     yara: YaraScanner<'e>,
     clock: Arc<Clock>,
-    work: u64,
-    clock_at: u64,
+    pub(super) work: u64,
+    pub(super) clock_at: u64,
     inflated: u64,
     artifacts: u64,
+    /// Findings that may still be shown with what stands around them.
+    pub(super) excerpts: u64,
     /// Size of the file.
     size: u64,
     /// Bytes of all members, wherever they are stored.
@@ -81,6 +83,7 @@ impl<'e> Job<'e> {
             clock_at: 0,
             inflated: 0,
             artifacts: 0,
+            excerpts: 0,
             size: 0,
             viewed: 0,
             digestible: 0,
@@ -115,6 +118,7 @@ impl<'e> Job<'e> {
         self.clock_at = STEPS_PER_CLOCK;
         self.inflated = 0;
         self.artifacts = 0;
+        self.excerpts = self.limits.excerpts;
         self.viewed = 0;
         let size = input.len();
         self.size = size;
@@ -226,6 +230,9 @@ impl<'e> Job<'e> {
         super::promise::compare(&mut artifact);
         self.digests.compare(&mut artifact);
         self.rules.judge(&mut artifact);
+        if within.is_none() {
+            self.show_around(&mut artifact, &input);
+        }
         if !self.options.keep_evidence {
             artifact.evidence = Vec::new();
         }
@@ -259,7 +266,7 @@ impl<'e> Job<'e> {
     /// The input itself, or a copy in memory when it is small: one read
     /// instead of many, and nothing that changes underneath. What can't be read
     /// whole is read as far as it goes.
-    fn held(&self, input: &Input) -> Result<Input, Stop> {
+    pub(super) fn held(&self, input: &Input) -> Result<Input, Stop> {
         if input.as_slice().is_none() && input.len() <= self.limits.memory_bytes {
             match input.all(self.limits.memory_bytes) {
                 Ok(bytes) => return Ok(bytes.into()),

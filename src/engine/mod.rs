@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+mod around;
 mod cx;
 mod examine;
 mod executables;

@@ -51,7 +51,10 @@ impl Baseline {
             let Some(sha256) = &file.sha256 else { continue };
             for finding in &file.findings {
                 let by = finding.suppressed.as_ref().map(|suppressed| suppressed.by);
-                if by.is_none_or(|by| by == super::SuppressedBy::Baseline) {
+                if by.is_some_and(|by| by != super::SuppressedBy::Baseline) {
+                    continue;
+                }
+                for finding in std::iter::once(finding).chain(&finding.absorbed) {
                     let fingerprint = finding.fingerprint(sha256);
                     entries.entry(fingerprint.clone()).or_insert_with(|| Entry::of(finding, fingerprint));
                 }

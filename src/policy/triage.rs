@@ -232,36 +232,59 @@ impl Triage {
                     && (entry.path.is_none() || fits_file(globs, file))
             })
             .collect();
+        let mut accepts = |finding: &Finding, counts: bool| {
+            let by_policy = self.by_policy(finding, &here, counts, record);
+            let by_baseline = sha256.as_deref().is_some_and(|sha256| self.by_baseline(finding, sha256, met));
+            let accepted = by_policy
+                .or(by_baseline
+                    .then(|| (SuppressedBy::Baseline, "it was there when the baseline was written".to_owned())));
+            let accepted = accepted.or((known_good && !is_digest_match(finding))
+                .then(|| (SuppressedBy::KnownGood, "the policy trusts the list, and the file is on it".to_owned())));
+            accepted.map(|(by, reason)| Suppressed { by, reason })
+        };
+        // What a finding that is accepted tells of besides counts by itself,
+        // unless that is accepted too.
+        let (mut released, mut suppressed) = (Vec::new(), 0);
         for finding in &mut file.findings {
-            let mut suppressed = None;
-            for (((entry, _), here), record) in self.entries.iter().zip(&here).zip(&mut record.entries) {
-                let fits = *here && entry.rule == finding.rule;
-                if fits && record.state != EntryState::Expired {
-                    record.state = EntryState::Used;
-                    record.findings += 1;
-                    suppressed.get_or_insert((SuppressedBy::Policy, entry.reason.clone()));
-                }
-            }
-            if let (Some(baseline), Some(sha256)) = (&self.baseline, &sha256) {
-                let fingerprint = finding.fingerprint(sha256);
-                if baseline.has(&fingerprint) {
-                    met.insert(fingerprint);
-                    suppressed.get_or_insert((
-                        SuppressedBy::Baseline,
-                        "it was there when the baseline was written".to_owned(),
-                    ));
-                }
-            }
-            if known_good && !is_digest_match(finding) {
-                suppressed.get_or_insert((
-                    SuppressedBy::KnownGood,
-                    "the policy trusts the list, and the file is on it".to_owned(),
-                ));
-            }
-            record.suppressed += usize::from(suppressed.is_some());
-            finding.suppressed = suppressed.map(|(by, reason)| Suppressed { by, reason });
+            finding.suppressed = accepts(finding, true);
+            let is_accepted = finding.suppressed.is_some();
+            suppressed += usize::from(is_accepted);
+            released.extend(finding.release(|absorbed| accepts(absorbed, is_accepted).is_none() && is_accepted));
         }
+        record.suppressed += suppressed;
+        file.findings.append(&mut released);
         file.judge();
+    }
+
+    /// Why an entry of the policy accepts a finding; `here` says which of them
+    /// are about its file. Whether it `counts`: one that another tells of does
+    /// not, while that one stands.
+    fn by_policy(
+        &self,
+        finding: &Finding,
+        here: &[bool],
+        counts: bool,
+        record: &mut TriageRecord,
+    ) -> Option<(SuppressedBy, String)> {
+        let mut accepted = None;
+        for (((entry, _), here), record) in self.entries.iter().zip(here).zip(&mut record.entries) {
+            if *here && entry.rule == finding.rule && record.state != EntryState::Expired {
+                record.state = EntryState::Used;
+                record.findings += usize::from(counts);
+                accepted.get_or_insert((SuppressedBy::Policy, entry.reason.clone()));
+            }
+        }
+        accepted
+    }
+
+    /// Whether the baseline has a finding; `met` collects those that it has.
+    fn by_baseline(&self, finding: &Finding, sha256: &str, met: &mut BTreeSet<String>) -> bool {
+        let fingerprint = finding.fingerprint(sha256);
+        let has = self.baseline.as_ref().is_some_and(|baseline| baseline.has(&fingerprint));
+        if has {
+            met.insert(fingerprint);
+        }
+        has
     }
 }
 

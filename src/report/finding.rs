@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
 use crate::policy::Suppressed;
+use crate::report::Excerpt;
 use crate::rules::{Confidence, Rule, Severity};
 
 /// A rule's judgement of one fact.
@@ -28,6 +29,10 @@ pub struct Finding {
     pub location: Location,
     /// The fact.
     pub evidence: FactRecord,
+    /// What stands around it; absent where there is nothing to show, or more
+    /// findings than the limit `excerpts` allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excerpt: Option<Excerpt>,
     /// How often the same fact was met.
     pub occurrences: u64,
     /// What to do about it.
@@ -41,6 +46,9 @@ pub struct Finding {
     /// Other rules that say no worse of the same call, or of what leads to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
+    /// What those rules say: it counts where this finding does not.
+    #[serde(skip)]
+    pub(crate) absorbed: Vec<Finding>,
     /// Why it does not count; absent when it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suppressed: Option<Suppressed>,
@@ -103,12 +111,14 @@ impl Finding {
                 value: evidence.value.clone(),
                 attributes: evidence.attributes.iter().map(|(name, value)| (name.to_string(), value.clone())).collect(),
             },
+            excerpt: None,
             occurrences: 1,
             remediation: rule.remediation.clone(),
             ssdf: rule.ssdf.clone(),
             cwe: rule.cwe.clone(),
             cve: rule.cve.clone(),
             also: Vec::new(),
+            absorbed: Vec::new(),
             suppressed: None,
         }
     }
@@ -121,7 +131,7 @@ impl Finding {
     }
 
     /// Takes in one that is about the same call and no more severe.
-    pub(crate) fn absorb(&mut self, other: Self) {
+    pub(crate) fn absorb(&mut self, mut other: Self) {
         let add = |list: &mut Vec<String>, more: Vec<String>| {
             for entry in more {
                 if !list.contains(&entry) {
@@ -130,11 +140,39 @@ impl Finding {
             }
             list.sort();
         };
-        let rules = std::iter::once(other.rule).chain(other.also).filter(|rule| *rule != self.rule);
+        let rules = other.rules().filter(|rule| *rule != self.rule).map(str::to_owned);
         add(&mut self.also, rules.collect());
-        add(&mut self.ssdf, other.ssdf);
-        add(&mut self.cwe, other.cwe);
-        add(&mut self.cve, other.cve);
+        add(&mut self.ssdf, other.ssdf.clone());
+        add(&mut self.cwe, other.cwe.clone());
+        add(&mut self.cve, other.cve.clone());
+        self.absorbed.append(&mut other.absorbed);
+        self.absorbed.push(other);
+    }
+
+    /// Says which file it is in, and by which members; those that it has taken
+    /// in are there too.
+    pub(crate) fn put(&mut self, path: &str, members: &[String]) {
+        let absorbed = self.absorbed.iter_mut().map(|one| &mut one.location);
+        for location in std::iter::once(&mut self.location).chain(absorbed) {
+            path.clone_into(&mut location.path);
+            location.members = members.to_vec();
+        }
+    }
+
+    /// Takes out what was taken in and `stands` picks: the worst of it, which
+    /// then tells of the rest.
+    pub(crate) fn release(&mut self, mut stands: impl FnMut(&Self) -> bool) -> Option<Self> {
+        let mut standing: Vec<Self> = self.absorbed.extract_if(.., |one| stands(one)).collect();
+        standing.sort_by(|a, b| (b.severity, &a.rule).cmp(&(a.severity, &b.rule)));
+        let mut standing = standing.into_iter();
+        let mut worst = standing.next()?;
+        let left: Vec<&str> = self.absorbed.iter().map(|one| one.rule.as_str()).collect();
+        self.also.retain(|rule| left.contains(&rule.as_str()));
+        standing.for_each(|one| worst.absorb(one));
+        if worst.location == self.location {
+            worst.excerpt.clone_from(&self.excerpt);
+        }
+        Some(worst)
     }
 }
 

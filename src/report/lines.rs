@@ -41,6 +41,19 @@ pub(super) fn short(text: &str, characters: usize) -> String {
     }
 }
 
+/// `text` cut to `room` columns.
+pub(super) fn fitting(text: &str, room: usize) -> String {
+    if columns(text) <= room {
+        return text.to_owned();
+    }
+    let mut used = 1;
+    let fits = |letter: &char| {
+        used += columns(letter.encode_utf8(&mut [0; 4]));
+        used <= room
+    };
+    text.chars().take_while(fits).chain(['…']).collect()
+}
+
 /// `text` after `indent`, broken at spaces to the style's width; later lines
 /// are indented as far.
 pub(super) fn wrapped(out: &mut String, indent: &str, text: &str, style: Style) {

@@ -5,11 +5,17 @@ use std::fmt::Write as _;
 
 use crate::report::escape::{cut, markdown as escape};
 use crate::report::text::{plural, size};
-use crate::report::{FileReport, Finding, Report, Verdict, accepted, swept};
+use crate::report::{Excerpt, FileReport, Finding, Report, Verdict, accepted, swept};
 use crate::rules::Severity;
 
 /// Rows per table before the rest is only counted; a job summary holds 1 MiB.
 const ROWS: usize = 200;
+
+/// Findings that are shown with what stands around them.
+const EXCERPTS: usize = 20;
+
+/// Columns of such a line, beyond which a job summary scrolls.
+const COLUMNS: usize = 100;
 
 /// Longest message in a cell, in characters.
 const CELL: usize = 400;
@@ -96,7 +102,8 @@ fn findings(out: &mut String, report: &Report) {
             escape(&accepted::notes(finding)),
         );
     }
-    rest(out, shown.len(), "findings");
+    rest(out, shown.len(), ROWS, "findings");
+    excerpts(out, &shown);
     let advice: BTreeMap<&str, (&str, &str)> = shown
         .iter()
         .map(|(_, finding)| (finding.rule.as_str(), (finding.title.as_str(), finding.remediation.as_str())))
@@ -106,6 +113,31 @@ fn findings(out: &mut String, report: &Report) {
         let _ = writeln!(out, "- **{}** {}: {}", escape(rule), escape(title), escape(remediation));
     }
     let _ = writeln!(out, "\n</details>\n");
+}
+
+/// What stands around the worst findings.
+fn excerpts(out: &mut String, findings: &[(&FileReport, &Finding)]) {
+    let shown: Vec<(&Finding, &Excerpt)> =
+        findings.iter().filter_map(|(_, finding)| Some((*finding, finding.excerpt.as_ref()?))).collect();
+    if shown.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "<details><summary>What stands there</summary>\n");
+    for (finding, excerpt) in shown.iter().take(EXCERPTS) {
+        let place = escape(&cut(&finding.location.to_string(), CELL));
+        let _ = writeln!(out, "{}, <code>{place}</code>: {}\n", escape(&finding.rule), excerpt.title());
+        out.push_str(&fenced(&excerpt.plain(COLUMNS)));
+    }
+    rest(out, shown.len(), EXCERPTS, "excerpts");
+    let _ = writeln!(out, "</details>\n");
+}
+
+/// Lines in a fence that is longer than any row of backticks in them.
+fn fenced(lines: &[String]) -> String {
+    let longest = lines.iter().flat_map(|line| line.split(|c| c != '`')).map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    format!("{fence}text\n{lines}{fence}\n\n")
 }
 
 fn gaps(out: &mut String, report: &Report) {
@@ -119,7 +151,7 @@ fn gaps(out: &mut String, report: &Report) {
         let (place, detail) = (escape(&cut(&place, CELL)), escape(&cut(&gap.detail, CELL)));
         let _ = writeln!(out, "| <code>{place}</code> | {} | {detail} |", gap.reason.name());
     }
-    rest(out, shown.len(), "gaps");
+    rest(out, shown.len(), ROWS, "gaps");
 }
 
 /// What does not count, and entries that can go.
@@ -143,20 +175,20 @@ fn triage(out: &mut String, report: &Report) {
                 escape(&cut(&accepted::reason(finding).unwrap_or_default(), CELL)),
             );
         }
-        rest(out, suppressed.len(), "suppressed findings");
+        rest(out, suppressed.len(), ROWS, "suppressed findings");
     }
     let idle: Vec<String> = report.triage.iter().flat_map(accepted::idle).map(|(_, line)| line).collect();
     for line in idle.iter().take(ROWS) {
         let _ = writeln!(out, "- {}", escape(&cut(line, CELL)));
     }
     if !idle.is_empty() {
-        rest(out, idle.len(), "entries");
+        rest(out, idle.len(), ROWS, "entries");
     }
 }
 
-fn rest(out: &mut String, all: usize, what: &str) {
-    if all > ROWS {
-        let _ = writeln!(out, "\n… and {} more {what}; `--format json` has them all.", all - ROWS);
+fn rest(out: &mut String, all: usize, shown: usize, what: &str) {
+    if all > shown {
+        let _ = writeln!(out, "\n… and {} more {what}; `--format json` has them all.", all - shown);
     }
     out.push('\n');
 }

@@ -6,6 +6,7 @@
 mod accepted;
 mod cyclonedx;
 mod escape;
+mod excerpt;
 mod explain;
 mod finding;
 mod html;
@@ -37,6 +38,7 @@ use crate::shelter::Sandbox;
 use crate::source::HubFile;
 
 pub use cyclonedx::cyclonedx;
+pub use excerpt::{Excerpt, Line, Marked, View};
 pub use explain::explain;
 pub use finding::{FactRecord, Finding, Location};
 pub use html::html;
@@ -212,19 +214,13 @@ impl FileReport {
         report.fold(artifact, &[]);
         report.gaps.sort();
         report.gaps.dedup();
-        report.findings.sort_by(|a, b| {
-            (std::cmp::Reverse(a.severity), &a.location, &a.rule).cmp(&(
-                std::cmp::Reverse(b.severity),
-                &b.location,
-                &b.rule,
-            ))
-        });
         report.judge();
         report
     }
 
-    /// Draws the verdict from findings and gaps.
+    /// Draws the verdict from findings and gaps, and sorts the findings.
     pub(crate) fn judge(&mut self) {
+        self.findings.sort_by(|a, b| (b.severity, &a.location, &a.rule).cmp(&(a.severity, &b.location, &b.rule)));
         self.verdict = Verdict::of(self.worst(), !self.gaps.is_empty());
     }
 
@@ -240,8 +236,7 @@ impl FileReport {
             Gap { members, ..gap }
         }));
         self.findings.extend(artifact.findings.into_iter().map(|mut finding| {
-            finding.location.path.clone_from(&self.path);
-            finding.location.members = chain.to_vec();
+            finding.put(&self.path, chain);
             finding
         }));
         for member in artifact.members {
@@ -260,7 +255,10 @@ impl FileReport {
     pub fn named(&self, file: &HubFile, place: &str) -> Self {
         let path = file.to_string();
         let mut named = Self { stored_at: Some(place.to_owned()), hub: Some(file.clone()), ..self.clone() };
-        named.findings.iter_mut().for_each(|finding| finding.location.path.clone_from(&path));
+        for finding in &mut named.findings {
+            let members = std::mem::take(&mut finding.location.members);
+            finding.put(&path, &members);
+        }
         named.path = path;
         named
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::artifact::{Gap, GapReason};
 use crate::report::escape::{cut, uri_path};
-use crate::report::{FileReport, Finding, Report, accepted, explain, sanitise};
+use crate::report::{Excerpt, FileReport, Finding, Line, Report, View, accepted, explain, sanitise};
 use crate::rules::{Confidence, Rule, RuleSet, Severity};
 
 /// Results that GitHub shows of a run; it takes more, and hides them.
@@ -24,6 +24,9 @@ const NAME: usize = 255;
 /// of which a digest is 32 bytes.
 const ARTIFACTS: usize = 50_000;
 const NOTIFICATIONS: usize = 5000;
+
+/// Columns of rows of bytes and of programs.
+const COLUMNS: usize = 100;
 
 /// What a SARIF log needs to know beyond the report.
 #[derive(Clone, Copy)]
@@ -247,20 +250,22 @@ impl Run<'_> {
     }
 
     fn result(&mut self, file: &FileReport, finding: &Finding, rules: &BTreeMap<&str, usize>) -> Value {
-        // GitHub wants a line, and a model has none; the bytes follow. Those
-        // of a member are not the file's, and stand with the member's name.
-        let mut region = json!({ "startLine": 1 });
+        let own = finding.location.members.is_empty();
+        let region = region(finding);
         let mut logical = Vec::new();
-        if let (true, Some(members)) = (finding.location.members.is_empty(), region.as_object_mut()) {
-            members.insert("byteOffset".to_owned(), json!(finding.location.offset));
-            members.insert("byteLength".to_owned(), json!(finding.location.length));
-        } else {
+        if !own {
             let name = sanitise(&finding.location.members.join("!"));
             logical.push(json!({ "fullyQualifiedName": name, "kind": "member", "properties": {
                 "byteOffset": finding.location.offset, "byteLength": finding.location.length,
             }}));
         }
-        let mut location = json!({ "physicalLocation": { "artifactLocation": self.physical(file), "region": region } });
+        let mut physical = json!({ "artifactLocation": self.physical(file), "region": region });
+        if let (true, Some(around), Some(members)) =
+            (own, finding.excerpt.as_ref().and_then(context), physical.as_object_mut())
+        {
+            members.insert("contextRegion".to_owned(), around);
+        }
+        let mut location = json!({ "physicalLocation": physical });
         if let (false, Some(members)) = (logical.is_empty(), location.as_object_mut()) {
             members.insert("logicalLocations".to_owned(), json!(logical));
         }
@@ -297,6 +302,48 @@ impl Run<'_> {
             "locations": [{ "physicalLocation": { "artifactLocation": self.physical(file) } }],
         })
     }
+}
+
+/// Where in the file: of a text the lines. GitHub wants a line, and a model has
+/// none; the bytes follow. Those of a member are not the file's, and stand with
+/// the member's name.
+fn region(finding: &Finding) -> Value {
+    let mut region = serde_json::Map::new();
+    region.insert("startLine".to_owned(), json!(1));
+    let own = finding.location.members.is_empty();
+    if own {
+        region.insert("byteOffset".to_owned(), json!(finding.location.offset));
+        region.insert("byteLength".to_owned(), json!(finding.location.length));
+    }
+    let Some(excerpt) = &finding.excerpt else { return region.into() };
+    let marked: Vec<&Line> = excerpt.lines.iter().filter(|line| line.marked.is_some()).collect();
+    let lines = (own && excerpt.view == View::Source).then_some(marked.first().zip(marked.last())).flatten();
+    match lines {
+        Some((first, last)) => {
+            region.insert("startLine".to_owned(), json!(first.at));
+            region.insert("endLine".to_owned(), json!(last.at));
+            region.insert("snippet".to_owned(), json!({ "text": snippet(marked.iter().copied()) }));
+        }
+        None => {
+            let text = excerpt.plain(COLUMNS).join("\n");
+            region.insert("snippet".to_owned(), json!({ "rendered": { "text": text } }));
+        }
+    }
+    region.into()
+}
+
+/// The lines around a finding in a text.
+fn context(excerpt: &Excerpt) -> Option<Value> {
+    let (first, last) = excerpt.lines.first().zip(excerpt.lines.last())?;
+    let around = excerpt.view == View::Source && excerpt.lines.iter().any(|line| line.marked.is_none());
+    around.then(|| {
+        let text = snippet(excerpt.lines.iter());
+        json!({ "startLine": first.at, "endLine": last.at, "snippet": { "text": text } })
+    })
+}
+
+fn snippet<'l>(lines: impl Iterator<Item = &'l Line>) -> String {
+    lines.map(|line| sanitise(&line.text.replace('\t', "    "))).collect::<Vec<_>>().join("\n")
 }
 
 fn suppressions(finding: &Finding) -> Value {

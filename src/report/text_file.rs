@@ -3,9 +3,9 @@
 
 use std::fmt::Write as _;
 
-use crate::report::lines::{BOLD, DIM, RED, YELLOW, colour_of, columns, paint, row, short, wrapped};
+use crate::report::lines::{BOLD, DIM, RED, YELLOW, colour_of, columns, fitting, paint, row, short, wrapped};
 use crate::report::text::{Style, plural, size};
-use crate::report::{FileReport, Finding, Location, accepted, sanitise};
+use crate::report::{Excerpt, FileReport, Finding, Location, accepted, sanitise};
 use crate::rules::Severity;
 
 /// Findings, and gaps, shown of a file before the rest is only counted.
@@ -110,8 +110,21 @@ fn finding_block(out: &mut String, finding: &Finding, advise: bool, style: Style
         more => format!(", and {} more times", more - 1),
     };
     wrapped(out, INDENT, &format!("{}{times}", place(&finding.location)), style);
+    if let Some(excerpt) = finding.excerpt.as_ref().filter(|_| style.verbose) {
+        around(out, excerpt, style);
+    }
     if advise {
         wrapped(out, &format!("{INDENT}→ "), &sanitise(&finding.remediation), style);
+    }
+}
+
+/// What stands around a finding. A line stays one: what does not fit is cut,
+/// of bytes the characters first.
+fn around(out: &mut String, excerpt: &Excerpt, style: Style) {
+    let room = style.width.saturating_sub(INDENT.len()).max(20);
+    for (line, shown) in excerpt.lines.iter().zip(excerpt.plain(room)) {
+        let colour = if line.marked.is_some() { BOLD } else { DIM };
+        let _ = writeln!(out, "{INDENT}{}", paint(&fitting(&shown, room), colour, style));
     }
 }
 

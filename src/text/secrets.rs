@@ -1,6 +1,8 @@
 //! Live credentials and private keys: only kinds that are exact by a prefix,
 //! an alphabet and a length. Never a guess by entropy.
 
+use std::ops::Range;
+
 /// A kind of credential: how it begins, what follows, and how much of it.
 struct Shape {
     kind: &'static str,
@@ -104,6 +106,67 @@ pub(crate) fn find(text: &[u8]) -> Vec<Secret> {
     found
 }
 
+/// Shortest beginning of a credential that is hidden: what is cut off behind it
+/// may be the rest.
+const BEGINNING: usize = 12;
+
+/// Where in `text` credentials stand, their beginnings aside. Takes more for
+/// one than [`find`] does, since a text that is shown may end within it.
+pub(crate) fn spans(text: &[u8]) -> Vec<Range<usize>> {
+    let mut spans = Vec::new();
+    for shape in SHAPES {
+        for at in memchr::memmem::find_iter(text, shape.prefix) {
+            let before = at.checked_sub(1).and_then(|at| text.get(at));
+            let from = at.saturating_add(shape.prefix.len());
+            let body = text.get(from..).unwrap_or_default();
+            let len = body.iter().take_while(|byte| (shape.alphabet)(**byte)).count();
+            if len < BEGINNING || before.is_some_and(|byte| dashed(*byte)) {
+                continue;
+            }
+            spans.push(from..from.saturating_add(len));
+            if shape.kind == "AWS key" {
+                let near = body.get(..LONGEST.min(body.len())).unwrap_or_default();
+                let mut start = from;
+                for part in near.split(|byte| !is_aws_digit(*byte)) {
+                    let end = start.saturating_add(part.len());
+                    if part.len() > 2 * BEGINNING {
+                        spans.push(start..end);
+                    }
+                    start = end.saturating_add(1);
+                }
+            }
+        }
+    }
+    for armour in KEYS {
+        for at in memchr::memmem::find_iter(text, armour) {
+            let from = at.saturating_add(armour.len());
+            let body = text.get(from..).unwrap_or_default();
+            // Quotes and commas stand between the lines of a key in a program.
+            let fits =
+                |byte: u8| super::encoded::is_base64(byte) || byte.is_ascii_whitespace() || b"=\\\"',".contains(&byte);
+            let len = body.iter().take_while(|byte| fits(**byte)).count();
+            if len >= BEGINNING {
+                spans.push(from..from.saturating_add(len));
+            }
+        }
+    }
+    spans
+}
+
+/// `text` with an asterisk for each character of a credential; as long as
+/// before.
+pub(crate) fn hidden(text: &[u8]) -> Vec<u8> {
+    let mut hidden = text.to_vec();
+    for span in spans(text) {
+        for byte in hidden.get_mut(span).unwrap_or_default() {
+            if !byte.is_ascii_whitespace() {
+                *byte = b'*';
+            }
+        }
+    }
+    hidden
+}
+
 fn mask(prefix: &[u8]) -> String {
     format!("{}…", String::from_utf8_lossy(prefix))
 }
@@ -125,10 +188,14 @@ fn is_placeholder(body: &[u8]) -> bool {
         || says(b"redacted")
 }
 
+fn is_aws_digit(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')
+}
+
 /// Forty characters of a secret access key within a few lines of the key id.
 fn has_aws_secret(text: &[u8], at: usize) -> bool {
     let near = text.get(at..at.saturating_add(LONGEST).min(text.len())).unwrap_or_default();
-    near.split(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')))
+    near.split(|byte| !is_aws_digit(*byte))
         .skip(1)
         .any(|part| part.len() == 40 && !is_placeholder(part) && part.iter().any(u8::is_ascii_lowercase))
 }

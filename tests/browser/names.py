@@ -1,9 +1,10 @@
-"""Hostile names for the HTML report, and what a browser made of them.
+"""Hostile names and contents for the HTML report, and what a browser made of them.
 
 Usage: names.py tree FOLDER | page FILE | check CARELESS.dom REPORT.dom
 """
 
 import html.parser
+import json
 import pathlib
 import sys
 
@@ -37,6 +38,14 @@ def pickle(text: str) -> bytes:
     return b"\x80\x02cos\nsystem\nX" + len(data).to_bytes(4, "little") + data + b"\x85R."
 
 
+def overlap(text: str) -> bytes:
+    def tensor(begin):
+        return {"dtype": "U8", "shape": [4], "data_offsets": [begin, begin + 4]}
+
+    header = json.dumps({"__metadata__": {"a": text}, "a": tensor(0), "b": tensor(2)}, ensure_ascii=False).encode()
+    return len(header).to_bytes(8, "little") + header + bytes(6)
+
+
 class Page(html.parser.HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -45,12 +54,15 @@ class Page(html.parser.HTMLParser):
         self.text = ""
         self.inside = ""
         self.scripts = 0
+        self.excerpts = {"program": 0, "source": 0, "bytes": 0}
 
     def handle_starttag(self, tag, attrs):
         self.inside = tag
         self.scripts += tag == "script"
         if tag in FORBIDDEN:
             self.wrong.append(f"an element <{tag}>")
+        if tag == "figure":
+            self.excerpts[dict(attrs)["class"].split()[-1]] += 1
         for name, value in attrs:
             if name.startswith("on"):
                 self.wrong.append(f"an attribute {name}")
@@ -84,6 +96,9 @@ def check(careless: str, report: str) -> int:
         wrong.append("a script of a name ran")
     if page.scripts > 1:
         wrong.append(f"{page.scripts} scripts")
+    for view, count in page.excerpts.items():
+        if count < len(NAMES):
+            wrong.append(f"only {count} excerpts show {view}")
     for name in NAMES:
         if name.isascii() and name not in page.text:
             wrong.append(f"the name {name!r} is not shown as it is")
@@ -100,6 +115,10 @@ def main() -> int:
         folder.mkdir(parents=True)
         for at, name in enumerate(NAMES):
             (folder / f"{at:02} {name.replace('/', '!')}").write_bytes(pickle(name))
+            # The same in a program, and in the header of tensors that overlap.
+            program = f"import os\n# {name}\nos.system(\"\"\"id {name} | sh\"\"\")\n"
+            (folder / f"modeling_{at:02}.py").write_text(program, encoding="utf-8")
+            (folder / f"overlap-{at:02}.safetensors").write_bytes(overlap(name))
     elif what == "page":
         rows = "".join(f"<p title='{name}'>{name}</p>" for name in NAMES)
         pathlib.Path(path).write_text(f"<!doctype html><title>names</title>{rows}", encoding="utf-8")

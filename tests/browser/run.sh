@@ -32,9 +32,12 @@ python3 tests/browser/names.py check "$work/careless.dom" "$work/report.dom"
 
 if [ -n "$screenshots" ]; then
   mkdir -p "$screenshots"
-  "$binary" scan --quiet --exit-zero --output "html=$work/corpus.html" corpus/torch corpus/pickle >/dev/null
-  browser --window-size=1280,1600 --screenshot="$screenshots/light.png" "file://$work/corpus.html"
-  browser --window-size=1280,1600 --blink-settings=preferredColorScheme=0 --screenshot="$screenshots/dark.png" \
+  "$binary" scan --quiet --exit-zero --output "html=$work/corpus.html" corpus/pickle/exec-zlib-base64.pkl \
+    corpus/archive/evil.tar.gz corpus/python/called-function corpus/text/secrets \
+    corpus/safetensors/overlap.safetensors corpus/safetensors/two-tensors.safetensors >/dev/null
+  browser --window-size=1280,5200 --screenshot="$screenshots/light.png" "file://$work/corpus.html"
+  browser --window-size=1280,5200 --blink-settings=preferredColorScheme=0 --screenshot="$screenshots/dark.png" \
     "file://$work/corpus.html"
-  browser --window-size=500,1600 --screenshot="$screenshots/narrow.png" "file://$work/corpus.html"
+  browser --window-size=500,6400 --screenshot="$screenshots/narrow.png" "file://$work/corpus.html"
+  browser --no-pdf-header-footer --print-to-pdf="$screenshots/print.pdf" "file://$work/corpus.html"
 fi

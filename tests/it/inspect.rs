@@ -1,7 +1,8 @@
 //! What `weighin inspect` shows: kept in `tests/golden/inspect/`, bounded,
 //! harmless for a terminal, and of the shape that its schema says.
 
-use weighin::artifact::Artifact;
+use serde_json::json;
+use weighin::artifact::{Artifact, GapReason};
 use weighin::input::Input;
 use weighin::report::{inspect, inspect_imports, inspect_json, inspect_schema};
 use weighin::{Limits, Scanner};
@@ -214,4 +215,97 @@ fn the_json_has_the_shape_that_is_documented() {
         let errors: Vec<String> = validator.iter_errors(&json).map(|error| error.to_string()).collect();
         assert!(errors.is_empty(), "{path}: {}", errors.join("\n"));
     }
+}
+
+/// A 7z archive of two members that are stored as they are, one in a block of
+/// its own and two in another.
+fn seven_zip() -> Vec<u8> {
+    let crc = |bytes: &[u8]| {
+        let mut crc = flate2::Crc::new();
+        crc.update(bytes);
+        crc.sum().to_le_bytes()
+    };
+    let names: Vec<u8> = "a.txt\0b.txt\0c.txt\0".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let names_size = u8::try_from(names.len() + 1).expect("small");
+    let header = [
+        // Two packed streams of 5 and 8 bytes.
+        &[0x01, 0x04, 0x06, 0, 2, 0x09, 5, 8, 0][..],
+        // Two folders of one coder, which copies.
+        &[0x07, 0x0b, 2, 0, 1, 1, 0, 1, 1, 0, 0x0c, 5, 8, 0],
+        // One member of the first, two of the second: 3 bytes and the rest.
+        &[0x08, 0x0d, 1, 2, 0x09, 3, 0, 0],
+        &[0x05, 3, 0x11, names_size, 0],
+        &names,
+        &[0, 0],
+    ]
+    .concat();
+    let packed = b"hello123world";
+    let start = [
+        u64::try_from(packed.len()).expect("small").to_le_bytes(),
+        u64::try_from(header.len()).expect("small").to_le_bytes(),
+    ]
+    .concat();
+    let start = [&start[..], &crc(&header)].concat();
+    [b"7z\xbc\xaf\x27\x1c\0\x04", &crc(&start)[..], &start, packed, &header].concat()
+}
+
+#[test]
+fn members_of_a_seven_zip_say_how_and_where_they_are_stored() {
+    let artifact = contents("model.7z", &seven_zip(), &Limits::default());
+    assert_eq!(artifact.gaps, [], "{artifact:?}");
+    let table = artifact.contents.expect("a table").tables.remove(0);
+    assert_eq!(table.columns, ["name", "method", "size", "stored", "offset"]);
+    let wanted = [
+        json!(["a.txt", "COPY", 5, 5, 32]),
+        json!(["b.txt", "COPY", 3, null, 37]),
+        json!(["c.txt", "COPY", 5, null, 37]),
+    ];
+    assert_eq!(table.rows.into_iter().map(serde_json::Value::from).collect::<Vec<_>>(), wanted);
+}
+
+/// A LevelDB table with one block of entries, each of which shares the
+/// beginning of its key with the one before.
+fn checkpoint(compression: u8) -> Vec<u8> {
+    let block = |entries: &[(u8, &[u8], &[u8])]| {
+        let mut block = Vec::new();
+        for (shared, key, value) in entries {
+            let length = |bytes: &[u8]| u8::try_from(bytes.len()).expect("small");
+            block.extend([*shared, length(key), length(value)]);
+            block.extend([*key, *value].concat());
+        }
+        block.extend([0, 0, 0, 0, 1, 0, 0, 0]);
+        block
+    };
+    // dtype, shape {dim {size}}, shard_id, offset, size.
+    let kernel = [0x08, 1, 0x12, 8, 0x12, 2, 0x08, 3, 0x12, 2, 0x08, 4, 0x20, 7, 0x28, 48];
+    let bias = [0x08, 9, 0x12, 0, 0x18, 1, 0x28, 8];
+    let data = block(&[(0, b"", &[0x08, 1]), (0, b"dense/kernel", &kernel), (6, b"bias\x1b", &bias)]);
+    let size = u8::try_from(data.len()).expect("small");
+    let index = block(&[(0, b"e", &[0, size])]);
+    let at = u8::try_from(data.len() + 5).expect("small");
+    let mut table = [&data[..], &[compression, 0, 0, 0, 0], &index, &[0; 5]].concat();
+    table.extend([0, 0, at, u8::try_from(index.len()).expect("small")]);
+    table.extend([0; 36]);
+    table.extend([0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb]);
+    table
+}
+
+#[test]
+fn a_checkpoint_lists_its_tensors() {
+    let shown = |bytes: &[u8]| contents("variables.index", bytes, &Limits::default());
+    let artifact = shown(&checkpoint(0));
+    assert_eq!(artifact.gaps, [], "{artifact:?}");
+    let table = artifact.contents.expect("a table").tables.remove(0);
+    assert_eq!(table.columns, ["name", "dtype", "shape", "shard", "offset", "bytes"]);
+    let wanted =
+        [json!(["dense/kernel", "FLOAT", [3, 4], 0, 7, 48]), json!(["dense/bias\u{1b}", "INT64", [], 1, 0, 8])];
+    assert_eq!(table.rows.into_iter().map(serde_json::Value::from).collect::<Vec<_>>(), wanted);
+    // What can't be shown is said; no damage is more than a gap.
+    assert!(shown(&checkpoint(1)).gaps[0].detail.contains("compressed"));
+    for at in 0..checkpoint(0).len() {
+        let mut broken = checkpoint(0);
+        broken[at] ^= 0xff;
+        assert!(shown(&broken).gaps.iter().all(|gap| gap.reason != GapReason::Panic), "byte {at}");
+    }
+    assert_eq!(crate::check::scan("variables.index", &checkpoint(1)).gaps, []);
 }

@@ -70,8 +70,18 @@ fn names(gap: &Gap, limit: &str) -> bool {
 #[test]
 fn each_limit_leaves_a_gap_that_names_it() {
     // What these bound has tests of its own: a ratio above a floor, and what
-    // `inspect` shows, which is no gap.
-    let elsewhere = ["inflate-ratio", "inflate-floor", "listed-lines", "listed-width"];
+    // `inspect` and excerpts show, which is no gap.
+    let elsewhere = [
+        "inflate-ratio",
+        "inflate-floor",
+        "listed-lines",
+        "listed-width",
+        "excerpts",
+        "excerpt-bytes",
+        "excerpt-lines",
+        "excerpt-width",
+        "reread-bytes",
+    ];
     let mut tried = BTreeSet::from(elsewhere.map(str::to_owned));
     for Case { limit, value, name, bytes } in cases() {
         let report = limited(&[(limit, value)], name, &bytes);

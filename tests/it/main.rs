@@ -7,6 +7,7 @@ mod cli;
 mod corpus;
 mod dvc;
 mod endless;
+mod excerpts;
 mod faults;
 mod generated;
 mod hostile;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use weighin::artifact::{Gap, GapReason};
-use weighin::report::{self, FileReport, ModelCard, Predicate, Report, SarifOptions};
+use weighin::report::{self, Excerpt, FileReport, Line, Marked, ModelCard, Predicate, Report, SarifOptions, View};
 use weighin::{RuleSet, Scanner};
 
 use crate::check::rules;
@@ -51,8 +51,16 @@ fn pickle(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// A file whose path, argument, member, attribute, gap and unrecognised rule
-/// are all `name`.
+/// Lines that are all `name`.
+fn excerpt(name: &str) -> Excerpt {
+    let end = name.chars().count();
+    let line = |at, marked| Line { at, text: name.to_owned(), marked };
+    let marked = Some(Marked { from: end / 3, to: end / 2 });
+    Excerpt { view: View::Source, lines: vec![line(9, None), line(10, marked), line(10, None)] }
+}
+
+/// A file whose path, argument, member, attribute, excerpt, gap and
+/// unrecognised rule are all `name`.
 fn file(at: usize, name: &str, scanner: &Scanner<'_>) -> FileReport {
     // A number in front keeps the order of files.
     let mut file = scanner.scan_bytes(&format!("{at:03}/{name}"), &pickle(name));
@@ -63,6 +71,7 @@ fn file(at: usize, name: &str, scanner: &Scanner<'_>) -> FileReport {
         finding.location.members.push(name.to_owned());
         finding.evidence.attributes.insert(format!("x{name}"), name.to_owned());
         finding.evidence.value.push_str(name);
+        finding.excerpt = Some(excerpt(name));
     }
     let mut gap = Gap::new(GapReason::Malformed, name);
     gap.members.push(name.to_owned());
@@ -168,12 +177,33 @@ fn xml_is_well_formed_and_has_the_same_elements() {
     assert_eq!(shape(&text), shape(&report::junit(&plain).expect("written")));
 }
 
+/// The lines outside of fenced code, where nothing means anything.
+fn outside_fences(markdown: &str) -> String {
+    let mut open: Option<usize> = None;
+    let mut outside = String::new();
+    for line in markdown.lines() {
+        // Up to three spaces may stand before a fence.
+        let from = line.trim_start_matches(' ');
+        let ticks = from.len() - from.trim_start_matches('`').len();
+        let is_fence = ticks >= 3 && line.len() - from.len() <= 3;
+        match open {
+            None if is_fence => open = Some(ticks),
+            None => outside.extend([line, "\n"]),
+            Some(length) if is_fence && ticks >= length && from.trim_matches('`').trim().is_empty() => open = None,
+            Some(_) => {}
+        }
+    }
+    assert_eq!(open, None, "every fence ends");
+    outside
+}
+
 #[test]
 fn markdown_has_the_same_cells_and_no_links() {
     let (nasty, plain) = reports();
     let (nasty, plain) = (report::markdown(&nasty), report::markdown(&plain));
     assert_no_controls("Markdown", &nasty);
     assert_eq!(nasty.lines().count(), plain.lines().count());
+    let (nasty, plain) = (outside_fences(&nasty), outside_fences(&plain));
     // What keeps a sign from becoming a mention.
     assert!(!nasty.contains("@everyone"));
     let (nasty, plain) = (nasty.replace("@<!-- -->", ""), plain.replace("@<!-- -->", ""));

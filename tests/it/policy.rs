@@ -371,6 +371,65 @@ fn the_effective_policy_says_where_each_value_is_from() {
     assert!(text.contains("policy file: none") && error.contains("is not obeyed"), "{text}{error}");
 }
 
+/// One call that several rules are about is one finding; accepting its rule
+/// accepts none of the others.
+#[test]
+fn what_an_accepted_finding_tells_of_besides_still_counts() {
+    let project = Project::new("");
+    let sample = std::fs::read(corpus().join("pickle/call-importlib-reload.pkl")).expect("the sample is there");
+    project.write("models/evil.pkl", &sample);
+    let (_, report) = project.scan(&[]);
+    let whole = finding(file(&report, "evil.pkl"), "PKL003").clone();
+    let also: Vec<&str> = whole["also"].as_array().expect("others").iter().filter_map(Value::as_str).collect();
+    assert!(!also.is_empty(), "{whole}");
+    let entry = |rule: &str| format!("[[suppress]]\nrule = \"{rule}\"\npath = \"models/evil.pkl\"\nreason = \"r\"\n");
+    let rules = |report: &Value| -> Vec<(String, bool)> {
+        let findings = file(report, "evil.pkl")["findings"].as_array().expect("findings").clone();
+        let of = |finding: &Value| {
+            (finding["rule"].as_str().expect("a rule").to_owned(), finding.get("suppressed").is_some())
+        };
+        findings.iter().map(of).collect()
+    };
+
+    // Only the first: the others are told by the worst of them.
+    project.write("weighin.toml", entry("PKL003").as_bytes());
+    let (code, report) = project.scan(&[]);
+    let told = rules(&report);
+    assert_eq!((code, told.len()), (1, 2), "{told:?}");
+    let (standing, accepted): (Vec<_>, Vec<_>) = told.iter().partition(|(_, accepted)| !accepted);
+    assert_eq!(accepted, [&("PKL003".to_owned(), true)]);
+    assert!(also.contains(&standing[0].0.as_str()), "{told:?}");
+    assert_eq!(finding(file(&report, "evil.pkl"), "PKL003").get("also"), None);
+    let standing = finding(file(&report, "evil.pkl"), &standing[0].0);
+    assert_eq!(standing.get("also").and_then(Value::as_array).map_or(0, Vec::len), also.len() - 1);
+    assert_eq!(standing["location"]["path"], whole["location"]["path"]);
+    assert_eq!(file(&report, "evil.pkl")["verdict"], "malicious");
+
+    // Only the others: the finding stands, and the entries are of use.
+    let others: String = also.iter().map(|rule| entry(rule)).collect();
+    project.write("weighin.toml", others.as_bytes());
+    let (code, report) = project.scan(&[]);
+    assert_eq!((code, rules(&report)), (1, vec![("PKL003".to_owned(), false)]));
+    let triage = &report["triage"];
+    assert_eq!(
+        (&triage["unused"], &triage["suppressed"], &triage["entries"][0]["findings"]),
+        (&0.into(), &0.into(), &0.into())
+    );
+
+    // All of them.
+    project.write("weighin.toml", (entry("PKL003") + &others).as_bytes());
+    let (_, report) = project.scan(&[]);
+    assert_eq!(rules(&report), [("PKL003".to_owned(), true)]);
+    assert_eq!(file(&report, "evil.pkl")["verdict"], "clean");
+
+    // A baseline has them all.
+    project.write("weighin.toml", b"");
+    project.run(&["scan", "models", "--write-baseline", "base.json"]);
+    let (code, report) = project.scan(&["--baseline", "base.json"]);
+    assert_eq!((code, rules(&report)), (0, vec![("PKL003".to_owned(), true)]), "{report}");
+    assert_eq!(report["triage"]["unused"], 0);
+}
+
 #[test]
 fn a_scan_is_evidence_for_ssdf_tasks() {
     let project = Project::new("[[suppress]]\nrule = \"PKL014\"\npath = \"models/*\"\nreason = \"ours\"\n");

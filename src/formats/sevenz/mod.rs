@@ -3,7 +3,8 @@
 
 mod wire;
 
-use sevenz_rust2::{Archive, BlockDecoder, Error, Password};
+use serde_json::Value;
+use sevenz_rust2::{Archive, Block, BlockDecoder, EncoderMethod, Error, Password};
 
 use crate::engine::Cx;
 use crate::evidence::Span;
@@ -11,6 +12,7 @@ use crate::formats::members::{self, Names};
 use crate::formats::stream;
 use crate::formats::{About, Format, Head, Match};
 use crate::input::Input;
+use crate::inspect::MEMBERS;
 use crate::stop::Stop;
 
 /// Reads 7z archives: see [`Format`].
@@ -41,9 +43,14 @@ impl Format for SevenZ {
         let password = Password::empty();
         let archive = Archive::read(&mut input.reader(), &password).map_err(|error| stop(&error))?;
         let mut names = Names::default();
-        for file in &archive.files {
+        let blocks = if cx.describes() { blocks(&archive) } else { Vec::new() };
+        for (index, file) in archive.files.iter().enumerate() {
             cx.charge(1, 0)?;
-            cx.row("members", &["name", "size"], || vec![file.name().into(), file.size.into()]);
+            cx.row("members", MEMBERS, || {
+                let block = archive.stream_map.file_block_index.get(index).copied().flatten();
+                let [method, stored, offset] = block.and_then(|block| blocks.get(block).cloned()).unwrap_or_default();
+                vec![file.name().into(), method, file.size.into(), stored, offset]
+            });
             let name = file.name().as_bytes();
             members::check_name(cx, name, Span::at(0));
             if !file.is_directory() && !is_link(file.windows_attributes()) {
@@ -61,6 +68,38 @@ impl Format for SevenZ {
         }
         stream::trailing("sevenz", input, end, cx)
     }
+}
+
+/// Of each block how it is packed, into how many bytes and where they begin;
+/// how many is told of a block with one member only, since several share it.
+fn blocks(archive: &Archive) -> Vec<[Value; 3]> {
+    let map = &archive.stream_map;
+    let first = |block: usize| map.block_first_pack_stream_index().get(block).copied();
+    let mut members = vec![0_u32; archive.blocks.len()];
+    for block in map.file_block_index.iter().flatten() {
+        if let Some(count) = members.get_mut(*block) {
+            *count = count.saturating_add(1);
+        }
+    }
+    let of = |(index, block): (usize, &Block)| {
+        let mut names: Vec<&str> = block
+            .ordered_coder_iter()
+            .map(|(_, coder)| EncoderMethod::by_id(coder.encoder_method_id()).map_or("unknown", |method| method.name()))
+            .collect();
+        // As they were applied: the last to unpack has packed first.
+        names.reverse();
+        let from = first(index).unwrap_or(usize::MAX);
+        let until = first(index.saturating_add(1)).unwrap_or(archive.pack_sizes().len());
+        let stored =
+            archive.pack_sizes().get(from..until).map(|sizes| sizes.iter().fold(0, |a: u64, b| a.saturating_add(*b)));
+        let stored = stored.filter(|_| members.get(index) == Some(&1));
+        let offset = map
+            .pack_stream_offsets()
+            .get(from)
+            .map(|offset| wire::SIGNATURE_HEADER_LENGTH.saturating_add(archive.pack_pos()).saturating_add(*offset));
+        [names.join(" ").into(), stored.into(), offset.into()]
+    };
+    archive.blocks.iter().enumerate().map(of).collect()
 }
 
 /// Examines the members of one block, which are compressed together.

@@ -6,7 +6,7 @@ use crate::limits::Limits;
 use crate::stop::Stop;
 
 pub(super) const SIGNATURE: &[u8] = b"7z\xbc\xaf\x27\x1c";
-const SIGNATURE_HEADER_LENGTH: u64 = 32;
+pub(super) const SIGNATURE_HEADER_LENGTH: u64 = 32;
 
 // Property ids (7zFormat.txt, "Property IDs").
 const END: u8 = 0x00;

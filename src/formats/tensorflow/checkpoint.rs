@@ -21,8 +21,8 @@ impl Format for Checkpoint {
         About {
             title: "TensorFlow checkpoints: index (a LevelDB table) and data shards; external data of ONNX",
             extensions: &[".index", ".data-00000-of-00001", ".onnx_data"],
-            reads: "the index's footer; shards are raw data",
-            leaves_out: "the entries of the index and the numbers in the shards",
+            reads: "the index's footer, and its entries for `inspect`; shards are raw data",
+            leaves_out: "the numbers in the shards",
         }
     }
 
@@ -43,7 +43,8 @@ impl Format for Checkpoint {
         }
         let tail = input.tail(input.len().saturating_sub(8)).all(8)?;
         if tail == TABLE_MAGIC {
-            return Ok(());
+            // Nothing in an entry is for a rule.
+            return if cx.describes() { super::bundle::entries(input, cx) } else { Ok(()) };
         }
         // An index of a model without variables may be a run of zeros.
         if input.len() <= 4096 && input.all(4096)?.iter().all(|byte| *byte == 0) {

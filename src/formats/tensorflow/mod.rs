@@ -5,6 +5,7 @@
 //! runs. Operators are listed wherever they stand, and the paths and addresses
 //! that they are given are followed to their constants.
 
+mod bundle;
 mod checkpoint;
 mod graph;
 mod metagraph;

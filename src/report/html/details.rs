@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::report::escape::{cut, markup};
-use crate::report::html::{Numbered, rest};
+use crate::report::html::{Numbered, excerpt, rest};
 use crate::report::text::{plural, size};
 use crate::report::{FileReport, Finding, accepted, sanitise};
 use crate::rules::{Rule, RuleSet};
@@ -133,6 +133,9 @@ fn occurrence(out: &mut String, finding: &Finding) {
         markup(&finding.message),
         markup(&finding.location.to_string()),
     );
+    if let Some(around) = &finding.excerpt {
+        excerpt::figure(out, around);
+    }
     let attributes = &finding.evidence.attributes;
     let shown = attributes.get("call").unwrap_or(&finding.evidence.value);
     if !shown.is_empty() && !finding.message.contains(shown.as_str()) {

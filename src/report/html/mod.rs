@@ -3,6 +3,7 @@
 //! style and script through, by their digests.
 
 mod details;
+mod excerpt;
 mod picture;
 
 use std::fmt::Write as _;
