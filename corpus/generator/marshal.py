@@ -87,3 +87,23 @@ def system_311():
 def simple_function_311():
     """The bytecode of `lambda x: x + 1` for CPython 3.11."""
     return bytes([151, 0, 124, 0, 100, 1, 122, 0]) + bytes(2) + bytes([83, 0])
+
+
+def system_314(spread=False):
+    """import os; os.system("echo weighin"), or with spread os.system(*("echo weighin",)), for CPython 3.14."""
+    call = bytes([82, 2, 33, 0, 4, 0]) if spread else bytes([82, 2, 52, 1]) + bytes(6)  # LOAD_CONST; CALL_FUNCTION_EX or CALL
+    attribute = bytes([80, 2] if spread else [80, 3]) + bytes(18) + (bytes([33, 0]) if spread else b"")
+    code = bytes([128, 0, 94, 0, 82, 1, 73, 0, 116, 0, 93, 0]) + attribute + call + bytes([31, 0, 82, 1, 35, 0])
+    return code_311(code, (0, None, (COMMAND,) if spread else COMMAND), NAMES)
+
+
+def simple_function_314():
+    """`lambda x: x + 1`, for CPython 3.14."""
+    return code_311(bytes([128, 0, 86, 0, 94, 1, 44, 0]) + bytes(10) + bytes([35, 0]), (None,), ())
+
+
+def exits_311():
+    """A .pyc file of CPython 3.11: import sys; sys.exit(0). Its size field begins like a code object."""
+    code = bytes([151, 0, 100, 0, 100, 1, 108, 0, 90, 0, 101, 0, 160, 1]) + bytes(20) \
+        + bytes([100, 0, 166, 1]) + bytes(2) + bytes([171, 1]) + bytes(8) + bytes([1, 0, 100, 1, 83, 0])
+    return struct.pack("<H", 3495) + b"\r\n" + _long(0) * 2 + b"\xe3\x00\x00\x00" + code_311(code, (0, None), ("sys", "exit"))

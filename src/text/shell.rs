@@ -152,12 +152,36 @@ const STARTUP: &[&str] = &[
     "start menu\\programs\\startup",
     "/etc/init.d",
     ".config/systemd/user",
+    ".config/fish/config.fish",
+    ".config/fish/conf.d",
+    ".ipython/profile_default/startup",
+    ".git/hooks",
+    ".xprofile",
+    ".pam_environment",
+    ".ssh/rc",
+    "/etc/sudoers",
+    ".pip/pip.conf",
+    ".config/pip/pip.conf",
 ];
 
 /// Whether `path` is one that a later login, boot or interpreter start runs.
 pub(crate) fn is_startup_path(path: &str) -> bool {
     let lower = path.to_lowercase();
-    STARTUP.iter().any(|part| lower.contains(part)) || lower.contains("site-packages") && lower.ends_with(".pth")
+    STARTUP.iter().any(|part| names(&lower, part)) || lower.contains("site-packages") && lower.ends_with(".pth")
+}
+
+/// Whether `path` has `part` as a whole: `.profile` is no part of `.profiler`
+/// or `run.profile`.
+fn names(path: &str, part: &str) -> bool {
+    if !part.starts_with('.') {
+        return path.contains(part);
+    }
+    path.match_indices(part).any(|(at, found)| {
+        let before = path.get(..at).unwrap_or_default().chars().next_back();
+        let after = path.get(at.saturating_add(found.len())..).unwrap_or_default().chars().next();
+        !before.is_some_and(|char| char.is_alphanumeric() || char == '_')
+            && !after.is_some_and(|char| char.is_alphanumeric() || matches!(char, '_' | '-'))
+    })
 }
 
 fn is_startup_write(line: &str) -> bool {
@@ -203,4 +227,86 @@ pub(crate) fn program(command: &str) -> String {
     let mut words = command.split_whitespace().filter(|word| !word.contains('=') && !matches!(*word, "sudo" | "env"));
     let first = words.next().unwrap_or_default().trim_matches(['\'', '"']);
     first.rsplit(['/', '\\']).next().unwrap_or(first).trim_end_matches(".exe").to_lowercase()
+}
+
+/// Programs that only turn the text of the one before them.
+const FILTERS: &[&str] = &[
+    "grep", "egrep", "head", "tail", "wc", "cut", "awk", "sort", "uniq", "tr", "cat", "echo", "true", "cd", "sed",
+    "test", "[", "printf", "set", "export", "source", "exit", "less", "pushd", "popd", "column", "dirname", "basename",
+];
+
+/// The programs that a line starts, one name when they are all the same; what
+/// only filters does not count beside another.
+pub(crate) fn programs(line: &str) -> String {
+    let parts = line.split(['|', ';', '&', '\n', '`']).flat_map(|part| part.split("$("));
+    let started: Vec<String> = parts
+        .map(str::trim)
+        // What is left of `2>&1` and `&>file`.
+        .filter(|part| !part.is_empty() && !part.starts_with(['>', '1', '2', ')']))
+        .map(|part| {
+            let program = program(part);
+            let words: Vec<&str> = part.split_whitespace().skip(1).collect();
+            named(&program, &words)
+        })
+        .filter(|program| !program.is_empty())
+        .collect();
+    let mut telling: Vec<&String> = started.iter().filter(|program| !FILTERS.contains(&program.as_str())).collect();
+    telling.dedup();
+    match telling.as_slice() {
+        [] => started.first().cloned().unwrap_or_default(),
+        telling => telling.iter().map(|program| program.as_str()).collect::<Vec<_>>().join("+"),
+    }
+}
+
+/// What a program is called that does something else with these words than
+/// its name tells: `python -m pip` is `pip`, and `git` runs what some of its
+/// settings name.
+pub(crate) fn named(program: &str, words: &[&str]) -> String {
+    let version = |rest: &str| rest.chars().all(|char| char.is_ascii_digit() || char == '.');
+    if program.strip_prefix("python").is_some_and(version)
+        && let ["-m", module, ..] = words
+        && matches!(*module, "pip" | "ensurepip")
+    {
+        return "pip".to_owned();
+    }
+    if program == "git" {
+        let line = words.join(" ").to_lowercase();
+        let runs =
+            ["core.sshcommand", "core.fsmonitor", "core.hookspath", "core.pager", "core.editor", "core.gitproxy"];
+        if runs.iter().any(|setting| line.contains(setting))
+            || ["--upload-pack", "--receive-pack", "ext::", "alias.", "--exec="].iter().any(|part| line.contains(part))
+        {
+            return "git with a command of its own".to_owned();
+        }
+    }
+    program.to_owned()
+}
+
+/// Whether a line installs Python packages; `true` when from an address rather
+/// than from the usual index.
+pub(crate) fn installs(line: &str) -> Option<bool> {
+    let words: Vec<&str> = words(line).collect();
+    let at = words.windows(2).position(|pair| matches!(pair, ["pip" | "pip3" | "uv" | "easy_install", "install"]))?;
+    let rest = words.get(at..).unwrap_or_default();
+    let known = |address: &str| {
+        [
+            "https://download.pytorch.org/",
+            "https://pypi.org/",
+            "https://pypi.nvidia.com",
+            "https://storage.googleapis.com/",
+        ]
+        .iter()
+        .any(|known| address.starts_with(known))
+    };
+    let open = rest.iter().any(|word| {
+        word.find("http://").is_some()
+            || word.find("https://").is_some_and(|at| {
+                let address = word.get(at..).unwrap_or_default();
+                !word.contains("git+https://github.com/")
+                    && !known(address)
+                    && !address.starts_with("https://github.com/")
+                    && !address.starts_with("https://huggingface.co/")
+            })
+    });
+    Some(open)
 }

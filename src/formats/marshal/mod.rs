@@ -43,7 +43,7 @@ impl Format for Marshal {
         About {
             title: "Marshalled Python code (CPython Python/marshal.c, 2.7 to 3.14)",
             extensions: &[],
-            reads: "code objects with their names, constants and nested functions; imports and calls from the instructions of 2.7 and 3.6 to 3.13",
+            reads: "code objects with their names, constants and nested functions; imports and calls from the instructions of 2.7 and 3.6 to 3.14",
             leaves_out: "the instructions of other versions, of which only names and constants are read; calls whose callee is computed",
         }
     }
@@ -92,7 +92,11 @@ fn pyc_header(bytes: &[u8]) -> Option<(u16, usize)> {
     if !rest.starts_with(b"\r\n") {
         return None;
     }
-    let magic = u16::from_le_bytes(*low);
+    header(u16::from_le_bytes(*low))
+}
+
+/// The same of the magic number alone.
+pub(crate) fn header(magic: u16) -> Option<(u16, usize)> {
     match magic {
         60_202 | 62_000..=62_300 | 3_000..=3_189 => Some((magic, 8)),
         3_190..=3_389 => Some((magic, 12)),

@@ -11,6 +11,7 @@ pub(super) enum Version {
     V311,
     V312,
     V313,
+    V314,
 }
 
 /// What an instruction does, where it matters here. `u32` arguments index
@@ -32,7 +33,17 @@ pub(super) enum Op {
     CallNames(u32),
     /// A tuple of arguments, and with `true` a dictionary.
     CallSpread(bool),
+    /// The same with a dictionary unless a NULL was pushed in its place.
+    CallSpreadOrNull,
+    PushNull,
     Pop,
+    /// So many values are used up.
+    Drop(u32),
+    SmallInt(u32),
+    /// Two locals at once, four bits each.
+    LoadFastTwo(u32),
+    StoreFastLoadFast(u32),
+    StoreFastTwo(u32),
     /// A container or string of so many values.
     Build(u32),
     /// One value for two: arithmetic, comparison, subscript.
@@ -55,6 +66,7 @@ impl Version {
             3_450..=3_499 => Some(Self::V311),
             3_500..=3_549 => Some(Self::V312),
             3_550..=3_599 => Some(Self::V313),
+            3_600..=3_649 => Some(Self::V314),
             _ => None,
         }
     }
@@ -70,10 +82,11 @@ impl Version {
             "2.7" => Some(Self::V27),
             // 3.6 made every instruction two bytes; before, an odd length gives it away.
             "3.0-3.7" | "3.8-3.10" => (code.len().is_multiple_of(2)).then_some(Self::V36To310),
-            // PRECALL and LOAD_METHOD are 3.11's alone; RESUME is 149 in 3.13 and 151 before.
+            // PRECALL and LOAD_METHOD are 3.11's alone; RESUME is 128 in 3.14, 149 in 3.13 and 151 before.
             "3.11+" if ops().any(|op| op == 166) && ops().any(|op| op == 151) => Some(Self::V311),
             "3.11+" if ops().any(|op| op == 151) => Some(Self::V312),
             "3.11+" if ops().any(|op| op == 149) => Some(Self::V313),
+            "3.11+" if ops().any(|op| op == 128) => Some(Self::V314),
             _ => None,
         }
     }
@@ -85,6 +98,7 @@ impl Version {
             Self::V311 => "3.11",
             Self::V312 => "3.12",
             Self::V313 => "3.13",
+            Self::V314 => "3.14",
         }
     }
 
@@ -92,6 +106,7 @@ impl Version {
     pub(super) fn op(self, op: u8, arg: u32) -> Op {
         match self {
             Self::V313 => op_313(op, arg),
+            Self::V314 => op_314(op, arg),
             Self::V311 | Self::V312 => self.op_311(op, arg),
             Self::V27 | Self::V36To310 => self.op_before_311(op, arg),
         }
@@ -183,11 +198,59 @@ fn op_313(op: u8, arg: u32) -> Op {
         82 => Op::LoadAttr(arg >> 1),
         83 => Op::LoadConst(arg),
         85 | 87 => Op::LoadFast(arg),
+        88 => Op::LoadFastTwo(arg),
         90 | 92 => Op::LoadName(arg),
         91 => Op::LoadName(arg >> 1),
         108 => Op::StoreAttr,
         110 => Op::StoreFast(arg),
+        111 => Op::StoreFastLoadFast(arg),
+        112 => Op::StoreFastTwo(arg),
         113 | 114 => Op::StoreName(arg),
+        _ => Op::Other,
+    }
+}
+
+/// `Include/opcode_ids.h` of 3.14.
+fn op_314(op: u8, arg: u32) -> Op {
+    match op {
+        // BINARY_SLICE, LOAD_SUPER_ATTR
+        1 | 96 => Op::Build(3),
+        // BUILD_TEMPLATE, BINARY_OP, CALL_INTRINSIC_2, comparisons, SET_FUNCTION_ATTRIBUTE
+        2 | 44 | 54 | 56 | 57 | 74 | 108 => Op::Two,
+        4 => Op::CallSpreadOrNull,
+        9 | 30 | 31 => Op::Pop,
+        21 => Op::BuildClass,
+        23 => Op::MakeFunction(0),
+        33 => Op::PushNull,
+        37 => Op::Drop(4),
+        38 => Op::Drop(3),
+        45 => Op::Build((arg & 1).saturating_add(2)),
+        46 | 48..=51 => Op::Build(arg),
+        47 => Op::Build(arg.saturating_mul(2)),
+        52 => Op::Call(arg),
+        53 => Op::Build(1),
+        55 => Op::CallNames(arg),
+        // DICT_MERGE, DICT_UPDATE, LIST_APPEND, LIST_EXTEND, SET_ADD, SET_UPDATE, STORE_DEREF
+        66 | 67 | 78 | 79 | 107 | 109 | 111 => Op::Pop,
+        69 => Op::Extended,
+        // FOR_ITER, LOAD_COMMON_CONSTANT, LOAD_DEREF, LOAD_SPECIAL
+        70 | 81 | 83 | 95 => Op::Build(0),
+        72 => Op::ImportFrom(arg),
+        73 => Op::ImportName(arg),
+        80 => Op::LoadAttr(arg >> 1),
+        82 => Op::LoadConst(arg),
+        84..=86 | 88 => Op::LoadFast(arg),
+        87 | 89 => Op::LoadFastTwo(arg),
+        91 | 93 => Op::LoadName(arg),
+        92 => Op::LoadName(arg >> 1),
+        94 => Op::SmallInt(arg),
+        98 => Op::Drop(2),
+        100..=103 => Op::Jump,
+        110 => Op::StoreAttr,
+        112 => Op::StoreFast(arg),
+        113 => Op::StoreFastLoadFast(arg),
+        114 => Op::StoreFastTwo(arg),
+        115 | 116 => Op::StoreName(arg),
         _ => Op::Other,
     }
 }

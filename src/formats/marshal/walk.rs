@@ -67,6 +67,8 @@ struct Walk<'w, 'a> {
     names: &'w mut Names,
     locals: Names,
     stack: Vec<Value>,
+    /// The instruction before was PUSH_NULL.
+    null: bool,
 }
 
 /// Walks `code`; what the outermost one binds is known in the others.
@@ -79,7 +81,7 @@ pub(super) fn walk(
     cx: &mut Cx<'_, '_>,
 ) -> Result<(), Stop> {
     let scope = if outermost { "module" } else { "function" };
-    let mut walk = Walk { reading, code, scope, names: globals, locals: Names::new(), stack: Vec::new() };
+    let mut walk = Walk { reading, code, scope, names: globals, locals: Names::new(), stack: Vec::new(), null: false };
     let bytes = super::code_bytes(reading, code);
     let mut at = 0;
     let mut extended: u32 = 0;
@@ -109,7 +111,19 @@ impl Walk<'_, '_> {
         self.stack.truncate(keep);
     }
 
+    fn load_fast(&mut self, index: u32) {
+        let name = self.string(self.code.varnames, index);
+        let value = name.and_then(|name| self.locals.get(&name).cloned()).map_or(Value::Unknown, Value::Name);
+        self.stack.push(value);
+    }
+
+    fn store_fast(&mut self, index: u32) {
+        let (value, name) = (self.pop(), self.string(self.code.varnames, index).unwrap_or_default());
+        bind(&mut self.locals, name, value);
+    }
+
     fn step(&mut self, op: Op, cx: &mut Cx<'_, '_>) {
+        let null = std::mem::replace(&mut self.null, op == Op::PushNull);
         match op {
             Op::LoadConst(index) => {
                 let value = self.constant(index);
@@ -119,11 +133,12 @@ impl Walk<'_, '_> {
                 let value = self.name(index).map_or(Value::Unknown, |name| self.look_up(&name));
                 self.stack.push(value);
             }
-            Op::LoadFast(index) => {
-                let name = self.string(self.code.varnames, index);
-                let value = name.and_then(|name| self.locals.get(&name).cloned()).map_or(Value::Unknown, Value::Name);
-                self.stack.push(value);
+            Op::LoadFast(index) => self.load_fast(index),
+            Op::LoadFastTwo(both) => {
+                self.load_fast(both >> 4);
+                self.load_fast(both & 0xf);
             }
+            Op::SmallInt(number) => self.stack.push(Value::Const(number.to_string(), None)),
             Op::LoadAttr(index) => {
                 let value = match (self.pop(), self.name(index)) {
                     (Value::Name(owner), Some(name)) => joined(&owner, &name),
@@ -152,9 +167,14 @@ impl Walk<'_, '_> {
                 let (value, name) = (self.pop(), self.name(index).unwrap_or_default());
                 bind(self.names, name, value);
             }
-            Op::StoreFast(index) => {
-                let (value, name) = (self.pop(), self.string(self.code.varnames, index).unwrap_or_default());
-                bind(&mut self.locals, name, value);
+            Op::StoreFast(index) => self.store_fast(index),
+            Op::StoreFastLoadFast(both) => {
+                self.store_fast(both >> 4);
+                self.load_fast(both & 0xf);
+            }
+            Op::StoreFastTwo(both) => {
+                self.store_fast(both >> 4);
+                self.store_fast(both & 0xf);
             }
             Op::Call(n) => self.call(n, cx),
             Op::CallNames(n) => {
@@ -162,8 +182,10 @@ impl Walk<'_, '_> {
                 self.call(n, cx);
             }
             Op::CallSpread(keywords) => self.call(1_u32.saturating_add(u32::from(keywords)), cx),
-            Op::Pop => self.drop_top(1),
+            Op::CallSpreadOrNull => self.call(if null { 1 } else { 2 }, cx),
+            Op::Pop | Op::Jump => self.drop_top(1),
             Op::StoreAttr => self.drop_top(2),
+            Op::Drop(n) => self.drop_top(n),
             Op::Build(n) | Op::MakeFunction(n) => {
                 let extra = u32::from(matches!(op, Op::MakeFunction(_)));
                 self.drop_top(n.saturating_add(extra));
@@ -174,8 +196,7 @@ impl Walk<'_, '_> {
                 self.stack.push(Value::Unknown);
             }
             Op::BuildClass => self.stack.push(Value::Name("builtins.__build_class__".to_owned())),
-            Op::Jump => self.drop_top(1),
-            Op::Extended | Op::Other => {}
+            Op::PushNull | Op::Extended | Op::Other => {}
         }
     }
 

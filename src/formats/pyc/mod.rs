@@ -3,8 +3,8 @@
 
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind, Span};
-use crate::formats::{About, Format, Head, Match};
-use crate::input::Input;
+use crate::formats::{About, Format, Head, Match, marshal};
+use crate::input::{Input, to_u64};
 use crate::stop::Stop;
 
 /// Reads compiled Python modules: see [`Format`].
@@ -54,11 +54,9 @@ impl Format for Pyc {
         if !is_magic(&first) {
             return Err(Stop::malformed(0, "not the magic number of a compiled Python module"));
         }
-        let header = [8_u64, 12, 16].into_iter().rev().find(|at| {
-            let at = usize::try_from(*at).unwrap_or(usize::MAX);
-            first.get(at).is_some_and(|byte| matches!(byte, 0x63 | 0xe3))
-        });
-        let header = header.unwrap_or(HEADER).min(HEADER);
+        // The number tells how long the header is: its fields may look like code.
+        let magic = first.first_chunk::<2>().map_or(0, |magic| u16::from_le_bytes(*magic));
+        let header = marshal::header(magic).map_or(HEADER, |(_, length)| to_u64(length));
         cx.push(Evidence::new(Kind::CompiledPython, "module", Span::at(0)));
         cx.child_as("marshal", "code", input.tail(header))
     }

@@ -1,19 +1,24 @@
 //! Calls: what is called with what, what it gives, and whether that is worth
 //! recording.
 
-use ruff_python_ast::{Expr, ExprCall};
+use ruff_python_ast::{Expr, ExprCall, ExprLambda};
 use ruff_text_size::{Ranged as _, TextRange};
 
-use crate::input::Input;
 use crate::stop::Stop;
-use crate::text::shell;
 
+use super::effects::{self, Made};
+use super::reflect::is_dangerous;
 use super::statements::{Call, Machine};
-use super::value::{BUILT, CARRIED, DECODED, ENVIRON, FETCHED, SCATTERED, SECRET, Val, What};
-use super::{fold, names, watch};
+use super::value::{CARRIED, Val, What};
+use super::{command, fold, names, same, watch};
 
 /// How many local functions a value is followed through.
 const FOLLOWED: u32 = 6;
+/// How many of them may be walked for the calls that a value decides.
+const INLINED: u32 = 3;
+
+/// The keyword arguments of a call.
+type Keywords<'a> = Vec<(String, Val<'a>)>;
 
 impl<'a> Machine<'a, '_, '_, '_> {
     pub(super) fn call(&mut self, node: &'a ExprCall) -> Result<Val<'a>, Stop> {
@@ -21,26 +26,21 @@ impl<'a> Machine<'a, '_, '_, '_> {
             attribute @ Expr::Attribute(_) => self.attribute(attribute)?,
             other => (Val::unknown(), self.eval(other)?),
         };
-        let mut arguments = Vec::new();
-        let mut marks = callable.marks & CARRIED;
-        for argument in &node.arguments.args {
-            let value = self.eval(argument)?;
-            marks |= (value.marks | self.exposed(&value)) & CARRIED;
-            arguments.push(value);
-        }
-        let mut keywords = Vec::new();
-        for keyword in &node.arguments.keywords {
-            let value = self.eval(&keyword.value)?;
-            marks |= (value.marks | self.exposed(&value)) & CARRIED;
-            keywords.push((keyword.arg.as_ref().map_or("", |name| name.as_str()), value));
-        }
         let range = node.range();
+        let (arguments, keywords) = self.arguments(node)?;
+        let given = arguments.iter().chain(keywords.iter().map(|(_, value)| value));
+        let marks = given.fold(callable.marks, |marks, value| marks | value.marks | self.exposed(value)) & CARRIED;
         // A method of a value that is known: only computes.
         if let Expr::Attribute(method) = node.func.as_ref()
             && matches!(callable.what, What::Unknown)
-            && let Some(result) = fold::method(&object, method.attr.as_str(), &arguments)
         {
-            return Ok(result);
+            let method = method.attr.as_str();
+            if let Some(result) = self.path_method(&object, method, &arguments, &keywords, range)? {
+                return Ok(result);
+            }
+            if let Some(result) = fold::method(&object, method, &arguments) {
+                return Ok(result);
+            }
         }
         let calls_back = callable.as_name().is_some_and(|name| watch::calls_back(&names::canonical(name)));
         for value in arguments.iter().chain(keywords.iter().map(|(_, value)| value)) {
@@ -49,33 +49,13 @@ impl<'a> Machine<'a, '_, '_, '_> {
         match &callable.what {
             What::Function(index) => {
                 self.reaches(*index);
-                return self.follow(*index, &arguments, node.func.as_ref());
+                return self.follow(*index, &arguments, &keywords, matches!(node.func.as_ref(), Expr::Attribute(_)));
             }
             What::Class(class) => {
-                let init = self.member(&callable, "__init__");
-                if let What::Function(index) = init.what {
-                    self.reaches(index);
-                }
+                self.reaches_methods(*class, &["__new__", "__init__", "__post_init__"]);
                 return Ok(Val { what: What::Class(*class), marks: 0 });
             }
-            What::Lambda(lambda) => {
-                let lambda = *lambda;
-                if self.steps > 0 && self.quiet < FOLLOWED {
-                    let mut bound = std::collections::BTreeMap::new();
-                    let parameters =
-                        lambda.parameters.iter().flat_map(|parameters| parameters.iter_non_variadic_params());
-                    for (parameter, value) in parameters.zip(&arguments) {
-                        bound.insert(parameter.parameter.name.as_str().to_owned(), value.clone());
-                    }
-                    self.local.push(bound);
-                    self.quiet = self.quiet.saturating_add(1);
-                    let result = self.eval(&lambda.body);
-                    self.quiet = self.quiet.saturating_sub(1);
-                    self.local.pop();
-                    return result;
-                }
-                return Ok(Val::marked(marks));
-            }
+            What::Lambda(lambda) => return self.follow_lambda(lambda, &arguments, marks),
             What::Name(_) => {}
             _ => return Ok(Val::marked(marks)),
         }
@@ -83,33 +63,120 @@ impl<'a> Machine<'a, '_, '_, '_> {
         self.named(&name, &callable, &arguments, &keywords, marks, range)
     }
 
+    /// The arguments of a call, with `*` and `**` of what is known spread out.
+    fn arguments(&mut self, node: &'a ExprCall) -> Result<(Vec<Val<'a>>, Keywords<'a>), Stop> {
+        let mut arguments = Vec::new();
+        for argument in &node.arguments.args {
+            let value = self.eval(argument)?;
+            match (argument, value.items()) {
+                (Expr::Starred(_), Some(items)) => arguments.extend(items),
+                _ => arguments.push(value),
+            }
+        }
+        let mut keywords = Vec::new();
+        for keyword in &node.arguments.keywords {
+            let value = self.eval(&keyword.value)?;
+            match (&keyword.arg, &value.what) {
+                (Some(name), _) => keywords.push((name.as_str().to_owned(), value)),
+                (None, What::Dict(pairs)) => {
+                    let known = pairs.iter().filter_map(|(key, value)| Some((key.as_str()?.to_owned(), value.clone())));
+                    keywords.extend(known);
+                }
+                _ => keywords.push((String::new(), value)),
+            }
+        }
+        Ok((arguments, keywords))
+    }
+
+    fn follow_lambda(&mut self, lambda: &'a ExprLambda, arguments: &[Val<'a>], marks: u16) -> Result<Val<'a>, Stop> {
+        if self.steps == 0 || self.quiet >= FOLLOWED {
+            return Ok(Val::marked(marks));
+        }
+        let mut bound = std::collections::BTreeMap::new();
+        let parameters = lambda.parameters.iter().flat_map(|parameters| parameters.iter_non_variadic_params());
+        for (parameter, value) in parameters.zip(arguments) {
+            bound.insert(parameter.parameter.name.as_str().to_owned(), value.clone());
+        }
+        self.local.push(bound);
+        let loud = self.enter(arguments.iter());
+        let result = self.eval(&lambda.body);
+        self.leave(loud);
+        self.local.pop();
+        result
+    }
+
+    /// Begins to follow a function. Its calls count only when what it is given
+    /// decides what they are; else its own walk tells them.
+    fn enter<'v>(&mut self, mut given: impl Iterator<Item = &'v Val<'a>>) -> bool
+    where
+        'a: 'v,
+    {
+        let decides = given.any(|value| match &value.what {
+            What::Name(path) => is_dangerous(&names::canonical(path)),
+            What::Function(_) | What::Lambda(_) => true,
+            _ => false,
+        });
+        let loud = decides && self.quiet == 0 && self.inlined < INLINED;
+        match loud {
+            true => self.inlined = self.inlined.saturating_add(1),
+            false => self.quiet = self.quiet.saturating_add(1),
+        }
+        loud
+    }
+
+    fn leave(&mut self, loud: bool) {
+        match loud {
+            true => self.inlined = self.inlined.saturating_sub(1),
+            false => self.quiet = self.quiet.saturating_sub(1),
+        }
+    }
+
     /// What a function of this source returns for these arguments.
-    fn follow(&mut self, index: usize, arguments: &[Val<'a>], callable: &'a Expr) -> Result<Val<'a>, Stop> {
+    fn follow(
+        &mut self,
+        index: usize,
+        arguments: &[Val<'a>],
+        keywords: &[(String, Val<'a>)],
+        of_object: bool,
+    ) -> Result<Val<'a>, Stop> {
         let marks = arguments.iter().fold(0, |marks, argument| marks | argument.marks) & CARRIED;
         let node = self.functions.get(index).and_then(|function| function.node);
         let Some(node) = node.filter(|_| self.quiet < FOLLOWED && self.steps > 0) else {
             return Ok(Val::marked(marks));
         };
         let mut given = Vec::new();
-        if self.functions.get(index).is_some_and(|function| function.class.is_some())
-            && matches!(callable, Expr::Attribute(_))
-        {
-            given.push(Val::unknown());
+        if let Some(class) = self.functions.get(index).and_then(|function| function.class).filter(|_| of_object) {
+            given.push(Val { what: What::Class(class), marks: 0 });
         }
         given.extend(arguments.iter().cloned());
-        self.quiet = self.quiet.saturating_add(1);
+        let loud = self.enter(arguments.iter().chain(keywords.iter().map(|(_, value)| value)));
         let before = self.returned.take();
-        let outcome = self.function_body(index, node, &given);
+        let outcome = self.function_body(index, node, &given, keywords);
         let returned = std::mem::replace(&mut self.returned, before);
-        self.quiet = self.quiet.saturating_sub(1);
+        self.leave(loud);
         outcome?;
         Ok(returned.unwrap_or_else(|| Val::marked(marks)))
     }
 
     /// A callable that is handed to something else will be called by it.
-    fn handed(&mut self, value: &Val<'a>, calls_back: bool, range: TextRange) {
+    pub(super) fn handed(&mut self, value: &Val<'a>, calls_back: bool, range: TextRange) {
         match &value.what {
             What::Function(index) if calls_back => self.reaches(*index),
+            // Whatever hooks an object in calls the methods that it knows.
+            What::Class(class) if calls_back => {
+                let methods = self.classes.get(*class).map(|class| class.methods.clone()).unwrap_or_default();
+                methods.iter().for_each(|(_, index)| self.reaches(*index));
+            }
+            What::List(items) if items.len() < 64 => {
+                for item in items.iter().filter(|item| !matches!(item.what, What::List(_) | What::Dict(_))) {
+                    self.handed(item, calls_back, range);
+                }
+            }
+            What::Dict(pairs) if pairs.len() < 64 => {
+                for (_, item) in pairs.iter().filter(|(_, item)| !matches!(item.what, What::List(_) | What::Dict(_))) {
+                    self.handed(item, calls_back, range);
+                }
+            }
             What::Name(path) => {
                 let name = names::canonical(path);
                 // A result is known by the name of what gave it, so only the
@@ -127,29 +194,39 @@ impl<'a> Machine<'a, '_, '_, '_> {
     }
 
     /// A call of something that has a name.
-    fn named(
+    pub(super) fn named(
         &mut self,
         name: &str,
         callable: &Val<'a>,
         arguments: &[Val<'a>],
-        keywords: &[(&str, Val<'a>)],
-        marks: u8,
+        keywords: &[(String, Val<'a>)],
+        marks: u16,
         range: TextRange,
     ) -> Result<Val<'a>, Stop> {
         let first = arguments.first().or_else(|| keywords.first().map(|(_, value)| value));
-        if let Some(value) = self.reflect(name, arguments, range) {
+        if let Some((known, skipped)) = same::same(name)
+            && (!known.starts_with("builtins.e")
+                || name.starts_with("code.")
+                || name.starts_with("ctypes.")
+                || first.is_some_and(|first| first.as_text().is_some()))
+        {
+            let rest = arguments.get(skipped..).unwrap_or_default();
+            return self.named(known, &Val::name(known), rest, keywords, marks, range);
+        }
+        if let Some(value) = self.reflect(name, arguments, keywords, range)? {
             return Ok(value);
         }
-        self.judge(name, arguments, first, marks, range)?;
-        if watch::is_watched(name) && !watch::is_of_process(name) {
+        self.judge(&Made { name, arguments, keywords, marks, range })?;
+        let trusts = keywords.iter().any(|(name, value)| name == "trust_remote_code" && value.as_int() == Some(1));
+        if trusts || watch::is_watched(name) && !watch::is_of_process(name) {
             let all: Vec<Val<'a>> = arguments.iter().chain(keywords.iter().map(|(_, value)| value)).cloned().collect();
             self.note(name, &all, range, None);
         }
-        if name == "builtins.open" || name == "io.open" || name.ends_with(".read_text") || name.ends_with(".read_bytes")
+        if matches!(name, "builtins.open" | "io.open" | "codecs.open")
+            || name.ends_with(".read_text")
+            || name.ends_with(".read_bytes")
         {
-            let path = first.and_then(Val::as_str).unwrap_or_default().to_owned();
-            let secret = if watch::is_secret_path(&path) { SECRET } else { 0 };
-            return Ok(Val::name(name).with(marks | secret));
+            return Ok(Val::name("builtins.open").with(marks | effects::of_file(first)));
         }
         if let Some(value) = fold::function(name, arguments) {
             return Ok(value);
@@ -164,116 +241,13 @@ impl<'a> Machine<'a, '_, '_, '_> {
                 return Ok(Val::list(mapped));
             }
         }
-        if name == "builtins.compile" {
+        if matches!(
+            name,
+            "builtins.compile" | "ast.parse" | "codeop.compile_command" | "codeop.Compile" | "code.compile_command"
+        ) {
             return Ok(first.cloned().unwrap_or_else(Val::unknown));
         }
-        let decoded = if fold::decodes(name) { DECODED } else { 0 };
-        let fetched = if watch::fetches(name) { FETCHED } else { 0 };
-        Ok(Val { what: callable.what.clone(), marks: marks | decoded | fetched })
-    }
-
-    /// Calls that give an object by its name.
-    fn reflect(&mut self, name: &str, arguments: &[Val<'a>], range: TextRange) -> Option<Val<'a>> {
-        let hidden = |value: &Val<'a>| value.marks & (BUILT | DECODED) != 0;
-        let text = |index: usize| arguments.get(index).and_then(Val::as_text);
-        match name {
-            "builtins.getattr" | "operator.attrgetter" => {
-                let attribute = arguments.get(1)?;
-                let value = self.member(arguments.first()?, &attribute.as_text()?);
-                let found = value.as_name().map(names::canonical);
-                if let Some(found) = found.filter(|found| hidden(attribute) && is_dangerous(found)) {
-                    self.anomaly("hidden-name", &found, range);
-                }
-                Some(value)
-            }
-            "builtins.__import__" | "importlib.import_module" | "importlib.__import__" => {
-                let module = text(0)?;
-                let built = arguments.first().is_some_and(hidden);
-                let known = names::canonical(&module);
-                if built && is_dangerous(&known) {
-                    self.anomaly("hidden-name", &known, range);
-                }
-                // `__import__('a.b')` gives `a`, unless told otherwise.
-                let top = module.split('.').next().unwrap_or(&module).to_owned();
-                let given = if name == "builtins.__import__" && arguments.len() < 4 { top } else { known };
-                Some(Val::name(crate::names::canonical_module(&given)))
-            }
-            "builtins.vars" | "builtins.type" if arguments.len() == 1 => {
-                arguments.first().filter(|value| value.as_name().is_some()).cloned()
-            }
-            "os.environ.get" | "os.getenv" => Some(Val::unknown()),
-            _ => None,
-        }
-    }
-
-    /// What is wrong with a call beyond its name.
-    fn judge(
-        &mut self,
-        name: &str,
-        arguments: &[Val<'a>],
-        first: Option<&Val<'a>>,
-        marks: u8,
-        range: TextRange,
-    ) -> Result<(), Stop> {
-        let executes = watch::is_execute(name);
-        let starts = watch::is_process(name);
-        let given = first.map_or(0, |first| first.marks);
-        if executes || starts {
-            if given & FETCHED != 0 {
-                self.anomaly(if executes { "fetched-exec" } else { "fetched-command" }, name, range);
-            } else if given & DECODED != 0 {
-                self.anomaly(if executes { "encoded-exec" } else { "encoded-command" }, name, range);
-            } else if executes
-                && name != "types.FunctionType"
-                && given & SCATTERED != 0
-                && first.is_some_and(|first| first.as_text().is_some())
-            {
-                self.anomaly("built-exec", name, range);
-            }
-        }
-        if executes
-            && self.quiet == 0
-            && let Some(code) = first.and_then(Val::as_text)
-        {
-            // An expression without a call gives no more than a value.
-            if code.contains('(') || code.contains("import") {
-                let child = format!("source given to {name}, byte {}", range.start().to_u32());
-                self.cx.child_as("python", &child, Input::from(code.as_bytes()))?;
-            }
-        }
-        if self.quiet == 0
-            && let (Some(format), Some(What::Bytes(bytes))) = (watch::loads_bytes(name), first.map(|first| &first.what))
-        {
-            let child = format!("bytes given to {name}, byte {}", range.start().to_u32());
-            self.cx.child_as(format, &child, Input::from(bytes.as_ref()))?;
-        }
-        if watch::loads_bytes(name).is_some() && given & FETCHED != 0 {
-            self.anomaly("fetched-objects", name, range);
-        }
-        if watch::is_network(name) && marks & (ENVIRON | SECRET) != 0 {
-            let what = if marks & SECRET != 0 { "a credential file" } else { "the whole environment" };
-            self.anomaly("credentials-sent", what, range);
-        }
-        self.writes(name, arguments, range);
-        Ok(())
-    }
-
-    /// Files that a later login, boot or interpreter start runs.
-    fn writes(&mut self, name: &str, arguments: &[Val<'a>], range: TextRange) {
-        let path = |index: usize| arguments.get(index).and_then(Val::as_str).unwrap_or_default().to_owned();
-        let target = match name {
-            "builtins.open" | "io.open" | "codecs.open" => {
-                let mode = path(1);
-                if mode.contains(['w', 'a', 'x', '+']) { path(0) } else { return }
-            }
-            "shutil.copy" | "shutil.copyfile" | "shutil.copy2" | "shutil.move" | "os.rename" | "os.replace"
-            | "os.symlink" | "os.link" => path(1),
-            "urllib.request.urlretrieve" => path(1),
-            _ => return,
-        };
-        if shell::is_startup_path(&target) {
-            self.anomaly("startup-write", &target, range);
-        }
+        Ok(Val { what: callable.what.clone(), marks: marks | effects::of_result(name, arguments) })
     }
 
     /// A decorator: a call with one argument.
@@ -285,7 +259,10 @@ impl<'a> Machine<'a, '_, '_, '_> {
             }
         }
         match &callable.what {
-            What::Function(index) => self.reaches(*index),
+            What::Function(index) => {
+                self.reaches(*index);
+                self.follow(*index, arguments, &[], false)?;
+            }
             What::Name(path) => {
                 let name = names::canonical(path);
                 if watch::is_process(&name) || watch::is_execute(&name) {
@@ -298,7 +275,7 @@ impl<'a> Machine<'a, '_, '_, '_> {
     }
 
     /// Records a call.
-    fn note(&mut self, name: &str, arguments: &[Val<'a>], range: TextRange, detail: Option<String>) {
+    pub(super) fn note(&mut self, name: &str, arguments: &[Val<'a>], range: TextRange, detail: Option<String>) {
         if self.quiet > 0 {
             return;
         }
@@ -325,7 +302,7 @@ impl<'a> Machine<'a, '_, '_, '_> {
             } else {
                 !arguments.is_empty() && arguments.iter().all(Val::is_constant)
             },
-            program: if watch::is_process(name) { Some(program(arguments.first())) } else { None },
+            program: if watch::is_process(name) { Some(command::program(arguments.first())) } else { None },
             detail,
             range,
             within: self.current,
@@ -333,40 +310,4 @@ impl<'a> Machine<'a, '_, '_, '_> {
         };
         self.calls.push(call);
     }
-}
-
-/// The program that a command starts; empty when it is not known.
-fn program(command: Option<&Val<'_>>) -> String {
-    match command.map(|command| &command.what) {
-        Some(What::Str(text)) => shell::program(text),
-        Some(What::List(items)) => match items.first() {
-            Some(item) => match item.as_text() {
-                Some(text) => shell::program(&text),
-                None if item.as_name() == Some("sys.executable") => "python".to_owned(),
-                None => String::new(),
-            },
-            None => String::new(),
-        },
-        Some(What::Name(name)) if name.as_ref() == "sys.executable" => "python".to_owned(),
-        _ => String::new(),
-    }
-}
-
-/// Modules and functions that run programs or code: nobody has a reason to
-/// hide their names.
-pub(super) fn is_dangerous(name: &str) -> bool {
-    watch::is_process(name)
-        || watch::is_execute(name)
-        || matches!(
-            name,
-            "os" | "subprocess"
-                | "builtins"
-                | "pty"
-                | "ctypes"
-                | "posix"
-                | "nt"
-                | "marshal"
-                | "socket"
-                | "builtins.__import__"
-        )
 }

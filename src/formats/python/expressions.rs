@@ -2,19 +2,21 @@
 
 use std::rc::Rc;
 
-use ruff_python_ast::{Comprehension, Expr, InterpolatedStringElement, UnaryOp};
+use ruff_python_ast::{BoolOp, Comprehension, Expr, InterpolatedStringElement, UnaryOp};
 use ruff_text_size::{Ranged as _, TextRange};
 
 use crate::stop::Stop;
 
-use super::statements::{Machine, dotted};
-use super::value::{BUILT, CARRIED, DECODED, ENVIRON, Val, What};
+use super::bindings::dotted;
+use super::reflect::{is_dangerous, is_namespace, variable};
+use super::statements::Machine;
+use super::value::{BUILT, CARRIED, DECODED, ENVIRON, GAP, PARTIAL, Val, What};
 use super::{fold, names};
 
 impl<'a> Machine<'a, '_, '_, '_> {
     /// The value of `expression`, as far as it is known.
     pub(super) fn eval(&mut self, expression: &'a Expr) -> Result<Val<'a>, Stop> {
-        if self.quiet > 0 {
+        if self.quiet > 0 || self.inlined > 0 {
             if self.steps == 0 {
                 return Ok(Val::unknown());
             }
@@ -64,10 +66,15 @@ impl<'a> Machine<'a, '_, '_, '_> {
             }
             Expr::BoolOp(node) => {
                 let mut last = Val::unknown();
+                let mut chosen = None;
                 for value in &node.values {
                     last = self.eval(value)?;
+                    let callable = matches!(last.what, What::Name(_) | What::Function(_) | What::Lambda(_));
+                    if node.op == BoolOp::Or && callable && chosen.is_none() {
+                        chosen = Some(last.clone());
+                    }
                 }
-                last
+                chosen.unwrap_or(last)
             }
             Expr::Compare(node) => {
                 self.eval(&node.left)?;
@@ -105,17 +112,30 @@ impl<'a> Machine<'a, '_, '_, '_> {
                 Val { what: What::Dict(Rc::new(pairs)), marks: marks & CARRIED }
             }
             Expr::FString(node) => self.interpolated(node.value.elements())?,
+            Expr::TString(node) => self.interpolated(node.value.elements())?,
             Expr::ListComp(node) => self.comprehension(&node.elt, &node.generators)?,
             Expr::SetComp(node) => self.comprehension(&node.elt, &node.generators)?,
             Expr::Generator(node) => self.comprehension(&node.elt, &node.generators)?,
             Expr::DictComp(node) => {
-                self.comprehension(&node.value, &node.generators)?;
-                Val::unknown()
+                let keys = match &node.key {
+                    Some(key) => self.comprehension(key, &node.generators)?,
+                    None => Val::unknown(),
+                };
+                let values = self.comprehension(&node.value, &node.generators)?;
+                Val::marked((keys.marks | values.marks) & CARRIED)
             }
             Expr::Lambda(node) => {
+                if let Some(parameters) = &node.parameters {
+                    self.defaults(parameters)?;
+                }
                 // Its body runs when it is called, by whoever is handed it.
+                // Of a function that is followed, what it was given decides, and
+                // nobody knows yet who calls the lambda.
+                let unheard = u32::from(self.inlined > 0);
                 self.local.push(std::collections::BTreeMap::new());
+                self.quiet = self.quiet.saturating_add(unheard);
                 let outcome = self.eval(&node.body);
+                self.quiet = self.quiet.saturating_sub(unheard);
                 self.local.pop();
                 outcome?;
                 Val { what: What::Lambda(node), marks: 0 }
@@ -128,11 +148,9 @@ impl<'a> Machine<'a, '_, '_, '_> {
             Expr::YieldFrom(node) => self.eval(&node.value)?,
             Expr::Starred(node) => self.eval(&node.value)?,
             Expr::Call(node) => self.call(node)?,
-            Expr::TString(_)
-            | Expr::NoneLiteral(_)
-            | Expr::EllipsisLiteral(_)
-            | Expr::Slice(_)
-            | Expr::IpyEscapeCommand(_) => Val::unknown(),
+            Expr::NoneLiteral(_) | Expr::EllipsisLiteral(_) | Expr::Slice(_) | Expr::IpyEscapeCommand(_) => {
+                Val::unknown()
+            }
         })
     }
 
@@ -149,27 +167,31 @@ impl<'a> Machine<'a, '_, '_, '_> {
     }
 
     fn interpolated(&mut self, elements: impl Iterator<Item = &'a InterpolatedStringElement>) -> Result<Val<'a>, Stop> {
-        let mut text = Some(String::new());
+        let mut text = String::new();
         let mut marks = 0;
         for element in elements {
             match element {
                 InterpolatedStringElement::Literal(literal) => {
-                    if let Some(text) = &mut text {
-                        text.push_str(&literal.value);
-                    }
+                    text.push_str(&literal.value);
                 }
                 InterpolatedStringElement::Interpolation(field) => {
                     let value = self.eval(&field.expression)?;
                     marks |= (value.marks | self.exposed(&value)) & CARRIED;
-                    match (&mut text, &value.what) {
-                        (Some(text), What::Str(part)) => text.push_str(part),
-                        (Some(text), What::Int(part)) => text.push_str(&part.to_string()),
-                        _ => text = None,
+                    if let Some(format) = &field.format_spec {
+                        self.interpolated(format.elements.iter())?;
+                    }
+                    match &value.what {
+                        What::Str(part) => text.push_str(part),
+                        What::Int(part) => text.push_str(&part.to_string()),
+                        _ => {
+                            text.push(GAP);
+                            marks |= PARTIAL;
+                        }
                     }
                 }
             }
         }
-        Ok(text.map_or_else(|| Val::marked(marks), |text| Val::text(text, marks)))
+        Ok(Val::text(text, marks))
     }
 
     /// Each element of a comprehension over known items; else its element once,
@@ -182,7 +204,8 @@ impl<'a> Machine<'a, '_, '_, '_> {
         let mut outcome = Ok(Val::unknown());
         let items = over.items().unwrap_or_default();
         let known = !items.is_empty() && rest.is_empty() && first.ifs.is_empty();
-        let shown = if items.is_empty() { vec![Val::marked(over.marks & CARRIED)] } else { items };
+        let open = (over.marks | self.exposed(&over)) & CARRIED;
+        let shown = if items.is_empty() { vec![Val::marked(open)] } else { items };
         for (index, item) in shown.iter().enumerate() {
             if index > 0 && (self.steps == 0 || !known) {
                 gathered = None;
@@ -205,7 +228,7 @@ impl<'a> Machine<'a, '_, '_, '_> {
         let last = outcome?;
         Ok(match gathered {
             Some(items) if known => Val::list(items),
-            _ => Val::marked((over.marks | last.marks) & CARRIED),
+            _ => Val::marked((open | last.marks) & CARRIED),
         })
     }
 
@@ -224,33 +247,18 @@ impl<'a> Machine<'a, '_, '_, '_> {
         Ok((value, member))
     }
 
-    pub(super) fn member(&self, value: &Val<'a>, name: &str) -> Val<'a> {
-        match &value.what {
-            What::Name(path) => {
-                let path = names::canonical(&names::attribute(path, name));
-                Val::name(path).with(value.marks & CARRIED)
-            }
-            What::Class(class) => {
-                let methods = self.classes.get(*class).map(|class| class.methods.as_slice()).unwrap_or_default();
-                let found = methods.iter().rev().find(|(method, _)| method == name);
-                found.map_or_else(Val::unknown, |(_, index)| Val { what: What::Function(*index), marks: 0 })
-            }
-            _ => Val::marked(value.marks & CARRIED),
-        }
-    }
-
     fn subscript(&mut self, value: &Val<'a>, index: &Val<'a>, range: TextRange) -> Val<'a> {
         if let (What::Name(path), Some(key)) = (&value.what, index.as_str()) {
             // `vars(os)['system']`, `globals()['x']`, `sys.modules['os']`.
             let base = path.as_ref();
-            if matches!(base, "builtins.globals" | "builtins.locals" | "builtins.vars") {
-                return self.lookup(key).unwrap_or_else(Val::unknown);
+            if is_namespace(base) {
+                return self.global(key);
             }
             if base == "os.environ" {
-                return Val::unknown();
+                return variable(Some(index));
             }
             let found = names::canonical(&names::attribute(base, key));
-            if index.marks & (BUILT | DECODED) != 0 && super::calls::is_dangerous(&found) {
+            if index.marks & (BUILT | DECODED) != 0 && is_dangerous(&found) {
                 self.anomaly("hidden-name", &found, range);
             }
             return Val::name(found);
@@ -259,7 +267,7 @@ impl<'a> Machine<'a, '_, '_, '_> {
     }
 
     /// Marks of a value that is handed over whole: the environment itself.
-    pub(super) fn exposed(&self, value: &Val<'a>) -> u8 {
+    pub(super) fn exposed(&self, value: &Val<'a>) -> u16 {
         let whole = matches!(
             value.as_name(),
             Some("os.environ" | "os.environ.copy" | "os.environ.items" | "os.environ.values" | "os.environb")

@@ -1,11 +1,12 @@
 //! Pure operations on known values: joins, slices, decoders. What they give
 //! is bounded; anything unknown stays unknown.
 
-use std::io::Read as _;
+use std::rc::Rc;
 
 use crate::text::encoded;
 
-use super::value::{BUILT, CARRIED, DECODED, PARTIAL, SCATTERED, Val, What};
+use super::decode::{base32, base85, codec_decode, inflate};
+use super::value::{BUILT, CARRIED, DECODED, GAP, PARTIAL, SCATTERED, Val, What};
 
 /// Longest value that is followed: a payload in source is a few kilobytes.
 pub(super) const LONGEST: usize = 4 << 20;
@@ -23,6 +24,13 @@ pub(super) fn add<'a>(left: &Val<'a>, right: &Val<'a>) -> Val<'a> {
         (What::Int(a), What::Int(b)) => a.checked_add(*b).map_or_else(Val::unknown, Val::int),
         (What::List(a), What::List(b)) if a.len().saturating_add(b.len()) <= LONGEST => {
             Val::list(a.iter().chain(b.iter()).cloned().collect())
+        }
+        // What is known of a path or a command is worth keeping.
+        (What::Str(a), What::Unknown | What::Name(_)) if a.len() < LONGEST => {
+            Val::text(format!("{a}{GAP}"), marks | PARTIAL)
+        }
+        (What::Unknown | What::Name(_), What::Str(b)) if b.len() < LONGEST => {
+            Val::text(format!("{GAP}{b}"), marks | PARTIAL)
         }
         _ => Val::marked(marks & CARRIED),
     }
@@ -56,7 +64,9 @@ pub(super) fn arithmetic<'a>(left: &Val<'a>, operator: ruff_python_ast::Operator
                 What::List(items) => items.as_ref().clone(),
                 _ => vec![right.clone()],
             };
-            percent(format, &arguments).map_or_else(|| Val::marked(marks), |text| Val::text(text, marks | BUILT))
+            let partial = if arguments.iter().all(|argument| shown(argument).is_some()) { 0 } else { PARTIAL };
+            let text = percent(format, &arguments);
+            text.map_or_else(|| Val::marked(marks), |text| Val::text(text, marks | BUILT | partial))
         }
         (What::Str(text), Operator::Mult, What::Int(times)) => {
             let times = usize::try_from(*times).unwrap_or(0);
@@ -66,11 +76,8 @@ pub(super) fn arithmetic<'a>(left: &Val<'a>, operator: ruff_python_ast::Operator
             Val::text(text.repeat(times), marks | BUILT)
         }
         // `Path.home() / ".bashrc"`: what is known of the path is its end.
-        (_, Operator::Div, What::Str(end)) => {
-            let start = left.as_str();
-            let partial = if start.is_some() { 0 } else { PARTIAL };
-            Val::text(format!("{}/{end}", start.unwrap_or_default()), marks | partial)
-        }
+        (_, Operator::Div, What::Str(_)) => join_path("", &[left.clone(), right.clone()], marks),
+        (What::Str(_), Operator::Div, What::Unknown) => join_path("", &[left.clone(), right.clone()], marks),
         _ => Val::marked(marks),
     }
 }
@@ -87,7 +94,7 @@ fn percent(format: &str, arguments: &[Val<'_>]) -> Option<String> {
         }
         match chars.next()? {
             '%' => out.push('%'),
-            's' | 'd' | 'r' => out.push_str(&shown(arguments.next()?)?),
+            's' | 'd' | 'r' => out.push_str(&shown_or_gap(arguments.next()?)),
             'c' => {
                 let argument = arguments.next()?;
                 match argument.as_int() {
@@ -109,6 +116,10 @@ fn shown(value: &Val<'_>) -> Option<String> {
     }
 }
 
+fn shown_or_gap(value: &Val<'_>) -> String {
+    shown(value).unwrap_or_else(|| GAP.to_string())
+}
+
 /// `'{}{}'.format(...)`: positional fields only.
 fn braces(format: &str, arguments: &[Val<'_>]) -> Option<String> {
     let mut out = String::new();
@@ -121,7 +132,7 @@ fn braces(format: &str, arguments: &[Val<'_>]) -> Option<String> {
         let field = after.get(..end)?;
         let index = if field.is_empty() { next } else { field.parse().ok()? };
         next = next.saturating_add(1);
-        out.push_str(&shown(arguments.get(index)?)?);
+        out.push_str(&shown_or_gap(arguments.get(index)?));
         rest = after.get(end.saturating_add(1)..)?;
     }
     out.push_str(rest);
@@ -175,7 +186,7 @@ pub(super) fn slice<'a>(value: &Val<'a>, start: Option<i64>, stop: Option<i64>, 
 }
 
 /// Items back into the kind of sequence that `like` is.
-fn gather<'a>(like: &Val<'a>, items: Vec<Val<'a>>, marks: u8) -> Val<'a> {
+fn gather<'a>(like: &Val<'a>, items: Vec<Val<'a>>, marks: u16) -> Val<'a> {
     match &like.what {
         What::Str(_) => Val::text(items.iter().filter_map(Val::as_str).collect::<String>(), marks),
         What::Bytes(_) => Val::bytes(octets(&items).unwrap_or_default(), marks),
@@ -207,6 +218,7 @@ pub(super) fn method<'a>(value: &Val<'a>, name: &str, arguments: &[Val<'a>]) -> 
         };
     }
     match (&value.what, name) {
+        (What::Dict(pairs), _) => table_method(value, pairs, name, arguments),
         (What::Bytes(bytes), "decode") => {
             let codec = first.and_then(Val::as_str).unwrap_or("utf-8");
             codec_decode(bytes, codec, value.marks)
@@ -229,7 +241,45 @@ pub(super) fn method<'a>(value: &Val<'a>, name: &str, arguments: &[Val<'a>]) -> 
     }
 }
 
-fn text_method<'a>(text: &str, name: &str, arguments: &[Val<'a>], marks: u8) -> Option<Val<'a>> {
+fn table_method<'a>(
+    value: &Val<'a>,
+    pairs: &Rc<Vec<(Val<'a>, Val<'a>)>>,
+    name: &str,
+    arguments: &[Val<'a>],
+) -> Option<Val<'a>> {
+    match name {
+        "get" | "pop" | "setdefault" | "__getitem__" => {
+            index(value, arguments.first()?).or_else(|| arguments.get(1).cloned())
+        }
+        "items" => Some(Val::list(pairs.iter().map(|(key, of)| Val::list(vec![key.clone(), of.clone()])).collect())),
+        "keys" => Some(Val::list(pairs.iter().map(|(key, _)| key.clone()).collect())),
+        "values" => Some(Val::list(pairs.iter().map(|(_, of)| of.clone()).collect())),
+        "copy" => Some(value.clone()),
+        _ => None,
+    }
+}
+
+/// `Path(start, …).joinpath(…)`, of which the unknown parts stay open.
+pub(super) fn join_path<'a>(start: &str, parts: &[Val<'a>], marks: u16) -> Val<'a> {
+    let mut path = start.to_owned();
+    let mut marks = marks;
+    for part in parts {
+        marks |= part.marks & CARRIED;
+        if !path.is_empty() {
+            path.push('/');
+        }
+        match part.as_str() {
+            Some(part) => path.push_str(part),
+            None => {
+                path.push(GAP);
+                marks |= PARTIAL;
+            }
+        }
+    }
+    Val::text(path, marks)
+}
+
+fn text_method<'a>(text: &str, name: &str, arguments: &[Val<'a>], marks: u16) -> Option<Val<'a>> {
     let built = marks | BUILT;
     let given = |index: usize| arguments.get(index).and_then(Val::as_text);
     Some(match name {
@@ -260,7 +310,14 @@ fn text_method<'a>(text: &str, name: &str, arguments: &[Val<'a>], marks: u8) -> 
             Some(by) if !by.is_empty() => Val::list(text.split(&by).map(|part| Val::text(part, built)).collect()),
             _ => Val::list(text.split_whitespace().map(|part| Val::text(part, built)).collect()),
         },
-        "format" => Val::text(braces(text, arguments)?, built),
+        "format" => {
+            let partial = if arguments.iter().all(|argument| shown(argument).is_some()) { 0 } else { PARTIAL };
+            let given = arguments.iter().fold(0, |marks, argument| marks | argument.marks) & CARRIED;
+            Val::text(braces(text, arguments)?, built | given | partial)
+        }
+        // A path is kept as its text.
+        "expanduser" | "resolve" | "absolute" | "as_posix" => Val::text(text, marks),
+        "joinpath" => join_path(text, arguments, marks),
         "removeprefix" => Val::text(text.strip_prefix(&given(0)?).unwrap_or(text), built),
         "removesuffix" => Val::text(text.strip_suffix(&given(0)?).unwrap_or(text), built),
         "translate" | "zfill" | "ljust" | "rjust" | "center" => return None,
@@ -273,7 +330,7 @@ pub(super) fn function<'a>(name: &str, arguments: &[Val<'a>]) -> Option<Val<'a>>
     let first = arguments.first();
     let marks = first.map_or(0, |first| first.marks);
     let decoded = marks | DECODED;
-    let bytes = || first.and_then(Val::as_bytes);
+    let bytes = || first.filter(|first| first.marks & PARTIAL == 0).and_then(Val::as_bytes);
     match name {
         "builtins.chr" => {
             let char = char::from_u32(u32::try_from(first?.as_int()?).ok()?)?;
@@ -335,16 +392,15 @@ pub(super) fn function<'a>(name: &str, arguments: &[Val<'a>]) -> Option<Val<'a>>
         | "os.path.expandvars"
         | "os.path.abspath"
         | "os.path.realpath"
-        | "pathlib.Path"
         | "os.fspath"
-        | "pathlib.PosixPath"
         | "pathlib.Path.expanduser"
         | "io.BytesIO"
         | "io.StringIO" => first.filter(|first| first.as_bytes().is_some()).cloned(),
-        "os.path.join" => {
-            let parts: Vec<&str> = arguments.iter().map(|part| part.as_str().unwrap_or_default()).collect();
-            let known = arguments.iter().all(|part| part.as_str().is_some());
-            Some(Val::text(parts.join("/"), marks | if known { 0 } else { PARTIAL }))
+        "pathlib.Path" | "pathlib.PosixPath" if arguments.len() == 1 => {
+            first.filter(|first| first.as_bytes().is_some()).cloned()
+        }
+        "os.path.join" | "pathlib.Path" | "pathlib.PosixPath" | "pathlib.PurePath" if !arguments.is_empty() => {
+            Some(join_path("", arguments, 0))
         }
         _ => None,
     }
@@ -371,122 +427,4 @@ fn range<'a>(arguments: &[Val<'a>]) -> Option<Val<'a>> {
         at = at.checked_add(step)?;
     }
     Some(Val::list(items))
-}
-
-/// `bytes.decode(codec)` and `codecs.decode(value, codec)`.
-fn codec_decode<'a>(bytes: &[u8], codec: &str, marks: u8) -> Option<Val<'a>> {
-    let codec = codec.to_lowercase().replace(['_', ' '], "-");
-    Some(match codec.as_str() {
-        "utf-8" | "utf8" | "ascii" | "us-ascii" => Val::text(std::str::from_utf8(bytes).ok()?, marks),
-        "latin-1" | "latin1" | "iso-8859-1" => {
-            Val::text(bytes.iter().map(|byte| char::from(*byte)).collect::<String>(), marks)
-        }
-        "rot13" | "rot-13" => {
-            let text = std::str::from_utf8(bytes).ok()?;
-            Val::text(text.chars().map(rot13).collect::<String>(), marks | DECODED)
-        }
-        "hex" | "hex-codec" => Val::bytes(encoded::hex(bytes)?, marks | DECODED),
-        "base64" | "base64-codec" | "base-64" => Val::bytes(encoded::base64(bytes)?, marks | DECODED),
-        "zlib" | "zlib-codec" | "zip" => Val::bytes(inflate(flate2::read::ZlibDecoder::new(bytes))?, marks | DECODED),
-        "bz2" | "bz2-codec" => Val::bytes(inflate(bzip2::read::BzDecoder::new(bytes))?, marks | DECODED),
-        "utf-16" | "utf-16-le" | "utf-16le" => {
-            let units = bytes.chunks_exact(2).map(|pair| match pair {
-                [a, b] => u16::from_le_bytes([*a, *b]),
-                _ => 0,
-            });
-            Val::text(char::decode_utf16(units).filter_map(Result::ok).collect::<String>(), marks | DECODED)
-        }
-        _ => return None,
-    })
-}
-
-fn rot13(char: char) -> char {
-    let turn =
-        |base: u8, byte: u8| char::from(byte.wrapping_sub(base).wrapping_add(13).wrapping_rem(26).wrapping_add(base));
-    match u8::try_from(char) {
-        Ok(byte @ b'a'..=b'z') => turn(b'a', byte),
-        Ok(byte @ b'A'..=b'Z') => turn(b'A', byte),
-        _ => char,
-    }
-}
-
-/// What a decompressor gives, when it is of a length that source can hide.
-fn inflate(reader: impl std::io::Read) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    let bound = crate::input::to_u64(LONGEST);
-    // Damage after the payload does not unmake it.
-    let _ = reader.take(bound).read_to_end(&mut out);
-    (!out.is_empty()).then_some(out)
-}
-
-fn base32(digits: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    let (mut held, mut bits) = (0_u32, 0_u32);
-    for digit in digits.iter().filter(|digit| !digit.is_ascii_whitespace() && **digit != b'=') {
-        let value = match digit.to_ascii_uppercase() {
-            letter @ b'A'..=b'Z' => u32::from(letter.saturating_sub(b'A')),
-            number @ b'2'..=b'7' => u32::from(number.saturating_sub(b'2')).saturating_add(26),
-            _ => return None,
-        };
-        held = (held << 5 | value) & 0xfff;
-        bits = bits.saturating_add(5);
-        if bits >= 8 {
-            bits = bits.saturating_sub(8);
-            out.push(u8::try_from((held >> bits) & 0xff).ok()?);
-        }
-    }
-    Some(out)
-}
-
-/// Python's base85 (RFC 1924's alphabet) and Ascii85.
-fn base85(digits: &[u8], ascii85: bool) -> Option<Vec<u8>> {
-    const RFC1924: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
-    let mut values: Vec<u32> = Vec::new();
-    for digit in digits.iter().filter(|digit| !digit.is_ascii_whitespace()) {
-        if ascii85 && *digit == b'z' {
-            values.extend([0; 5]);
-            continue;
-        }
-        let value = if ascii85 {
-            usize::from(digit.checked_sub(b'!').filter(|value| *value < 85)?)
-        } else {
-            RFC1924.iter().position(|known| known == digit)?
-        };
-        values.push(u32::try_from(value).ok()?);
-    }
-    let mut out = Vec::new();
-    for group in values.chunks(5) {
-        let missing = 5_usize.saturating_sub(group.len());
-        let padded = group.iter().copied().chain(std::iter::repeat_n(84, missing));
-        let word = padded.fold(0_u32, |word, value| word.wrapping_mul(85).wrapping_add(value));
-        out.extend(word.to_be_bytes().iter().take(4_usize.saturating_sub(missing)));
-    }
-    Some(out)
-}
-
-/// Whether `name` decodes or decompresses, known argument or not.
-pub(super) fn decodes(name: &str) -> bool {
-    matches!(
-        name,
-        "base64.b64decode"
-            | "base64.standard_b64decode"
-            | "base64.urlsafe_b64decode"
-            | "base64.decodebytes"
-            | "base64.b16decode"
-            | "base64.b32decode"
-            | "base64.b85decode"
-            | "base64.a85decode"
-            | "binascii.unhexlify"
-            | "binascii.a2b_hex"
-            | "binascii.a2b_base64"
-            | "zlib.decompress"
-            | "gzip.decompress"
-            | "bz2.decompress"
-            | "lzma.decompress"
-            | "codecs.decode"
-            | "marshal.loads"
-            | "builtins.bytes.fromhex"
-            | "cryptography.fernet.Fernet.decrypt"
-            | "builtins.bytearray.fromhex"
-    )
 }

@@ -2,13 +2,22 @@
 //! level runs as soon as a loader imports it; what functions do waits for a
 //! caller. Parsed, followed and folded; never run.
 
+mod bindings;
 mod calls;
+mod classes;
+mod command;
+mod decode;
 mod depth;
+mod effects;
 mod expressions;
 mod fold;
+mod loaded;
 mod names;
+mod network;
 mod reach;
 mod record;
+mod reflect;
+mod same;
 mod statements;
 mod value;
 mod watch;

@@ -1,8 +1,8 @@
 //! When a function's code runs: as soon as the module is imported, when a
 //! loader calls what loaders call, or only when someone asks for it.
 
+use super::loaded;
 use super::value::Function;
-use super::watch;
 
 /// When code runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +37,7 @@ pub(super) fn scopes(functions: &[Function<'_>], roots: &[(usize, Scope)], file:
     let mut scopes: Vec<Scope> = functions
         .iter()
         .map(|function| {
-            let loaded = watch::is_loaded(&function.name, function.class.is_some(), file);
+            let loaded = loaded::is_loaded(&function.name, function.class.is_some(), file);
             if loaded { Scope::Loader } else { Scope::Function }
         })
         .collect();

@@ -60,7 +60,8 @@ impl Machine<'_, '_, '_, '_> {
             let evidence = Evidence::new(Kind::PythonAnomaly, anomaly.name.clone(), span(anomaly.range))
                 .with("scope", scope.name())
                 .with("detail", anomaly.detail.clone().unwrap_or_default())
-                .with("call", anomaly.rendered.clone());
+                .with("call", anomaly.rendered.clone())
+                .with("file", self.file.clone());
             self.cx.push(evidence);
         }
     }

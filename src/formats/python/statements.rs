@@ -1,15 +1,18 @@
 //! Statement by statement, in the order in which Python would run them: what
 //! names stand for, which functions exist, what they call.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
-use ruff_python_ast::{ExceptHandler, Expr, Stmt, StmtClassDef, StmtFunctionDef, StmtImportFrom};
+use ruff_python_ast::{
+    BoolOp, CmpOp, ExceptHandler, Expr, Parameters, Pattern, Stmt, StmtFunctionDef, StmtImportFrom, UnaryOp,
+};
 use ruff_text_size::{Ranged as _, TextRange};
 
 use crate::engine::Cx;
 use crate::stop::Stop;
 
+use super::classes::documented;
 use super::reach::Scope;
 use super::value::{Class, Function, Val, What};
 use super::{names, watch};
@@ -46,7 +49,7 @@ pub(super) struct Machine<'a, 'c, 'j, 'e> {
     pub(super) local: Vec<BTreeMap<String, Val<'a>>>,
     captured: Rc<BTreeMap<String, Val<'a>>>,
     pub(super) functions: Vec<Function<'a>>,
-    pub(super) classes: Vec<Class>,
+    pub(super) classes: Vec<Class<'a>>,
     pending: VecDeque<Pending<'a>>,
     pub(super) calls: Vec<Call>,
     pub(super) anomalies: Vec<Call>,
@@ -58,6 +61,12 @@ pub(super) struct Machine<'a, 'c, 'j, 'e> {
     pub(super) main: bool,
     /// Above zero, nothing is recorded: a body is walked for its value only.
     pub(super) quiet: u32,
+    /// Above zero, a function is followed for the calls that its arguments decide.
+    pub(super) inlined: u32,
+    /// Names that the function being walked declares global.
+    pub(super) globals: BTreeSet<String>,
+    /// Functions by where they are defined, so that each is walked once.
+    defined: BTreeMap<u32, usize>,
     /// Steps that walking bodies for their value may still take.
     pub(super) steps: u32,
     pub(super) returned: Option<Val<'a>>,
@@ -89,6 +98,9 @@ impl<'a, 'c, 'j, 'e> Machine<'a, 'c, 'j, 'e> {
             current: None,
             main: false,
             quiet: 0,
+            inlined: 0,
+            globals: BTreeSet::new(),
+            defined: BTreeMap::new(),
             steps: STEPS,
             returned: None,
             file,
@@ -98,12 +110,16 @@ impl<'a, 'c, 'j, 'e> Machine<'a, 'c, 'j, 'e> {
 
     /// Walks the module, then every function, and records what was found.
     pub(super) fn run(mut self, body: &'a [Stmt]) -> Result<(), Stop> {
+        if let Some(text) = documented(body) {
+            self.module.insert("__doc__".to_owned(), text);
+        }
+        self.module.insert("__file__".to_owned(), Val::name("__file__"));
         let mut outcome = self.block(body);
         while let (Ok(()), Some(next)) = (&outcome, self.pending.pop_front()) {
             self.current = Some(next.index);
             self.captured = Rc::clone(&next.captured);
             self.main = false;
-            outcome = self.function_body(next.index, next.node, &[]);
+            outcome = self.function_body(next.index, next.node, &[], &[]);
         }
         self.record();
         outcome
@@ -115,19 +131,28 @@ impl<'a, 'c, 'j, 'e> Machine<'a, 'c, 'j, 'e> {
         index: usize,
         node: &'a StmtFunctionDef,
         given: &[Val<'a>],
+        named: &[(String, Val<'a>)],
     ) -> Result<(), Stop> {
         let mut bound = BTreeMap::new();
         let class = self.functions.get(index).and_then(|function| function.class);
         for (at, parameter) in node.parameters.iter_non_variadic_params().enumerate() {
-            let value = match (given.get(at), class, at) {
+            let name = parameter.parameter.name.as_str();
+            let by_name = || named.iter().find(|(keyword, _)| keyword == name).map(|(_, value)| value);
+            let value = match (given.get(at).or_else(by_name), class, at) {
                 (Some(value), _, _) => value.clone(),
                 (None, Some(class), 0) => Val { what: What::Class(class), marks: 0 },
-                _ => Val::unknown(),
+                _ => match parameter.default.as_deref() {
+                    // A default that does something stays, whoever calls.
+                    Some(default @ (Expr::Name(_) | Expr::Attribute(_))) => self.eval(default)?,
+                    _ => Val::unknown(),
+                },
             };
-            bound.insert(parameter.parameter.name.as_str().to_owned(), value);
+            bound.insert(name.to_owned(), value);
         }
         self.local.push(bound);
+        let globals = std::mem::take(&mut self.globals);
         let outcome = self.block(&node.body);
+        self.globals = globals;
         self.local.pop();
         outcome
     }
@@ -135,14 +160,14 @@ impl<'a, 'c, 'j, 'e> Machine<'a, 'c, 'j, 'e> {
     pub(super) fn block(&mut self, body: &'a [Stmt]) -> Result<(), Stop> {
         for statement in body {
             self.statement(statement)?;
-            if self.quiet > 0 && self.returned.is_some() {
+            if (self.quiet > 0 || self.inlined > 0) && self.returned.is_some() {
                 break;
             }
         }
         Ok(())
     }
 
-    fn statement(&mut self, statement: &'a Stmt) -> Result<(), Stop> {
+    pub(super) fn statement(&mut self, statement: &'a Stmt) -> Result<(), Stop> {
         self.cx.charge(1, u64::from(statement.range().start().to_u32()))?;
         match statement {
             Stmt::Import(import) => self.import(import),
@@ -156,6 +181,10 @@ impl<'a, 'c, 'j, 'e> Machine<'a, 'c, 'j, 'e> {
                 }
             }
             Stmt::AnnAssign(assign) => {
+                // Those of local variables are never evaluated.
+                if self.current.is_none() {
+                    self.eval(&assign.annotation)?;
+                }
                 if let Some(value) = &assign.value {
                     let value = self.eval(value)?;
                     self.bind(&assign.target, &value)?;
@@ -176,7 +205,7 @@ impl<'a, 'c, 'j, 'e> Machine<'a, 'c, 'j, 'e> {
                     None => Val::unknown(),
                 };
                 self.reduced(&value, node.range());
-                if self.quiet > 0 {
+                if self.quiet > 0 || self.inlined > 0 {
                     self.returned = Some(value);
                 }
             }
@@ -199,8 +228,10 @@ impl<'a, 'c, 'j, 'e> Machine<'a, 'c, 'j, 'e> {
                     self.eval(target)?;
                 }
             }
+            Stmt::Global(node) => {
+                self.globals.extend(node.names.iter().map(|name| name.as_str().to_owned()));
+            }
             Stmt::TypeAlias(_)
-            | Stmt::Global(_)
             | Stmt::Nonlocal(_)
             | Stmt::Pass(_)
             | Stmt::Break(_)
@@ -215,17 +246,18 @@ impl<'a, 'c, 'j, 'e> Machine<'a, 'c, 'j, 'e> {
         match statement {
             Stmt::If(node) => {
                 self.eval(&node.test)?;
-                let main = is_main_guard(&node.test);
+                let guard = main_guard(&node.test);
                 let before = self.main;
-                self.main = before || main;
+                self.main = before || guard == Some(true);
                 self.block(&node.body)?;
-                self.main = before;
+                self.main = before || guard == Some(false);
                 for clause in &node.elif_else_clauses {
                     if let Some(test) = &clause.test {
                         self.eval(test)?;
                     }
                     self.block(&clause.body)?;
                 }
+                self.main = before;
             }
             Stmt::For(node) => {
                 let over = self.eval(&node.iter)?;
@@ -250,14 +282,22 @@ impl<'a, 'c, 'j, 'e> Machine<'a, 'c, 'j, 'e> {
                 self.block(&node.body)?;
                 for handler in &node.handlers {
                     let ExceptHandler::ExceptHandler(handler) = handler;
+                    if let Some(caught) = &handler.type_ {
+                        self.eval(caught)?;
+                    }
                     self.block(&handler.body)?;
                 }
                 self.block(&node.orelse)?;
                 self.block(&node.finalbody)?;
             }
             Stmt::Match(node) => {
-                self.eval(&node.subject)?;
+                let subject = self.eval(&node.subject)?;
                 for case in &node.cases {
+                    if let Pattern::MatchAs(pattern) = &case.pattern
+                        && let Some(name) = &pattern.name
+                    {
+                        self.set(name.as_str(), subject.clone());
+                    }
                     if let Some(guard) = &case.guard {
                         self.eval(guard)?;
                     }
@@ -274,7 +314,7 @@ impl<'a, 'c, 'j, 'e> Machine<'a, 'c, 'j, 'e> {
     fn each(&mut self, target: &'a Expr, over: &Val<'a>, body: &'a [Stmt]) -> Result<(), Stop> {
         let items = over.items().unwrap_or_default();
         let Some((first, rest)) = items.split_first() else {
-            self.bind(target, &Val::marked(over.marks))?;
+            self.bind(target, &Val::marked(over.marks | self.exposed(over)))?;
             return self.block(body);
         };
         self.bind(target, first)?;
@@ -288,7 +328,7 @@ impl<'a, 'c, 'j, 'e> Machine<'a, 'c, 'j, 'e> {
             self.block(body)?;
         }
         self.quiet = self.quiet.saturating_sub(1);
-        if self.quiet == 0 {
+        if self.quiet == 0 && self.inlined == 0 {
             self.returned = None;
         }
         Ok(())
@@ -336,17 +376,16 @@ impl<'a, 'c, 'j, 'e> Machine<'a, 'c, 'j, 'e> {
         }
     }
 
-    fn define(&mut self, node: &'a StmtFunctionDef, class: Option<usize>) -> Result<(), Stop> {
-        for default in node.parameters.iter_non_variadic_params().filter_map(|parameter| parameter.default.as_deref()) {
-            self.eval(default)?;
-        }
+    pub(super) fn define(&mut self, node: &'a StmtFunctionDef, class: Option<usize>) -> Result<(), Stop> {
+        self.signature(node)?;
         let name = node.name.as_str();
-        let index = self.functions.len();
-        if self.quiet > 0 {
-            self.set(name, Val::unknown());
-            return Ok(());
+        let place = node.range().start().to_u32();
+        let known = self.defined.get(&place).copied();
+        let index = known.unwrap_or(self.functions.len());
+        if known.is_none() {
+            self.functions.push(Function { name: name.to_owned(), node: Some(node), class, calls: Vec::new() });
+            self.defined.insert(place, index);
         }
-        self.functions.push(Function { name: name.to_owned(), node: Some(node), class, calls: Vec::new() });
         if let Some(class) = class.and_then(|class| self.classes.get_mut(class)) {
             class.methods.push((name.to_owned(), index));
         }
@@ -355,86 +394,38 @@ impl<'a, 'c, 'j, 'e> Machine<'a, 'c, 'j, 'e> {
             self.decorated(&decorator.expression, &value)?;
         }
         self.set(name, value);
-        let mut captured = self.captured.as_ref().clone();
-        for scope in &self.local {
-            captured.extend(scope.iter().map(|(name, value)| (name.clone(), value.clone())));
+        if known.is_none() {
+            let mut captured = self.captured.as_ref().clone();
+            for scope in &self.local {
+                captured.extend(scope.iter().map(|(name, value)| (name.clone(), value.clone())));
+            }
+            self.pending.push_back(Pending { index, node, captured: Rc::new(captured) });
         }
-        self.pending.push_back(Pending { index, node, captured: Rc::new(captured) });
         Ok(())
     }
 
-    fn class(&mut self, node: &'a StmtClassDef) -> Result<(), Stop> {
-        let index = self.classes.len();
-        let name = node.name.as_str();
-        self.classes.push(Class { methods: Vec::new() });
-        if let Some(arguments) = &node.arguments {
-            for base in &arguments.args {
-                let base = self.eval(base)?;
-                // A class of this source inherits the methods of its base.
-                if let What::Class(base) = base.what {
-                    let inherited = self.classes.get(base).map(|base| base.methods.clone()).unwrap_or_default();
-                    if let Some(class) = self.classes.get_mut(index) {
-                        class.methods.extend(inherited);
-                    }
-                }
-            }
-            for keyword in &arguments.keywords {
-                self.eval(&keyword.value)?;
-            }
+    /// What runs when a function is defined: defaults and annotations.
+    fn signature(&mut self, node: &'a StmtFunctionDef) -> Result<(), Stop> {
+        self.defaults(&node.parameters)?;
+        self.bounds(node.type_params.as_deref())?;
+        let annotations = node.parameters.iter().filter_map(|parameter| parameter.annotation());
+        for annotation in annotations.chain(node.returns.as_deref()) {
+            self.eval(annotation)?;
         }
-        self.local.push(BTreeMap::new());
-        for statement in &node.body {
-            match statement {
-                Stmt::FunctionDef(method) => self.define(method, Some(index))?,
-                other => self.statement(other)?,
-            }
+        Ok(())
+    }
+
+    pub(super) fn defaults(&mut self, parameters: &'a Parameters) -> Result<(), Stop> {
+        for default in parameters.iter_non_variadic_params().filter_map(|parameter| parameter.default.as_deref()) {
+            self.eval(default)?;
         }
-        self.local.pop();
-        let value = Val { what: What::Class(index), marks: 0 };
-        for decorator in &node.decorator_list {
-            self.decorated(&decorator.expression, &value)?;
-        }
-        self.set(name, value);
         Ok(())
     }
 
     /// `@f` calls `f` with what it decorates.
-    fn decorated(&mut self, decorator: &'a Expr, value: &Val<'a>) -> Result<(), Stop> {
+    pub(super) fn decorated(&mut self, decorator: &'a Expr, value: &Val<'a>) -> Result<(), Stop> {
         let callable = self.eval(decorator)?;
         self.apply(&callable, std::slice::from_ref(value), decorator.range())
-    }
-
-    /// Binds what an assignment, a loop or a `with` binds.
-    pub(super) fn bind(&mut self, target: &'a Expr, value: &Val<'a>) -> Result<(), Stop> {
-        match target {
-            Expr::Name(name) => self.set(name.id.as_str(), value.clone()),
-            Expr::Tuple(node) => self.unpack(&node.elts, value)?,
-            Expr::List(node) => self.unpack(&node.elts, value)?,
-            Expr::Starred(node) => self.bind(&node.value, &Val::marked(value.marks))?,
-            Expr::Attribute(_) => {
-                if let Some(path) = dotted(target) {
-                    self.set(&path, value.clone());
-                }
-            }
-            _ => {
-                self.eval(target)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn unpack(&mut self, targets: &'a [Expr], value: &Val<'a>) -> Result<(), Stop> {
-        let items = value.items().filter(|items| items.len() == targets.len());
-        for (index, target) in targets.iter().enumerate() {
-            let item = items.as_ref().and_then(|items| items.get(index).cloned());
-            self.bind(target, &item.unwrap_or_else(|| Val::marked(value.marks)))?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn set(&mut self, name: &str, value: Val<'a>) {
-        let scope = self.local.last_mut().unwrap_or(&mut self.module);
-        scope.insert(name.to_owned(), value);
     }
 
     /// What `name` stands for here.
@@ -494,41 +485,41 @@ impl<'a, 'c, 'j, 'e> Machine<'a, 'c, 'j, 'e> {
     }
 }
 
-/// `__name__ == "__main__"`, either way around.
-fn is_main_guard(test: &Expr) -> bool {
-    if let Expr::BoolOp(node) = test {
-        return node.op == ruff_python_ast::BoolOp::And && node.values.iter().any(is_main_guard);
-    }
-    let Expr::Compare(compare) = test else { return false };
-    let sides = std::iter::once(compare.left.as_ref()).chain(compare.comparators.iter());
-    let mut name = false;
-    let mut main = false;
-    for side in sides {
-        match side {
-            Expr::Name(node) => name |= node.id.as_str() == "__name__",
-            Expr::StringLiteral(node) => main |= node.value.to_str() == "__main__",
-            _ => {}
+/// What a test of `__name__` tells: `Some(true)` for "run as a program",
+/// `Some(false)` for the opposite.
+fn main_guard(test: &Expr) -> Option<bool> {
+    match test {
+        Expr::BoolOp(node) if node.op == BoolOp::And => node.values.iter().find_map(main_guard),
+        Expr::UnaryOp(node) if node.op == UnaryOp::Not => main_guard(&node.operand).map(|main| !main),
+        Expr::Compare(compare) => {
+            let sides = std::iter::once(compare.left.as_ref()).chain(compare.comparators.iter());
+            let mut name = false;
+            let mut main = false;
+            for side in sides {
+                match side {
+                    Expr::Name(node) => name |= node.id.as_str() == "__name__",
+                    Expr::StringLiteral(node) => main |= node.value.to_str() == "__main__",
+                    Expr::Tuple(node) => main |= is_main(&node.elts),
+                    Expr::List(node) => main |= is_main(&node.elts),
+                    Expr::Set(node) => main |= is_main(&node.elts),
+                    _ => {}
+                }
+            }
+            let [operator] = compare.ops.as_ref() else { return None };
+            match operator {
+                CmpOp::Eq | CmpOp::Is | CmpOp::In if name && main => Some(true),
+                CmpOp::NotEq | CmpOp::IsNot | CmpOp::NotIn if name && main => Some(false),
+                _ => None,
+            }
         }
+        _ => None,
     }
-    name && main
 }
 
-/// `a.b.c` as text, when it is nothing but names.
-pub(super) fn dotted(expression: &Expr) -> Option<String> {
-    let mut parts = Vec::new();
-    let mut at = expression;
-    loop {
-        match at {
-            Expr::Attribute(node) => {
-                parts.push(node.attr.as_str());
-                at = &node.value;
-            }
-            Expr::Name(node) => {
-                parts.push(node.id.as_str());
-                parts.reverse();
-                return Some(parts.join("."));
-            }
-            _ => return None,
-        }
-    }
+/// Names that a module has only when it is run as a program.
+fn is_main(names: &[Expr]) -> bool {
+    let main = |name: &Expr| {
+        name.as_string_literal_expr().is_some_and(|text| matches!(text.value.to_str(), "__main__" | "__mp_main__"))
+    };
+    !names.is_empty() && names.iter().all(main)
 }

@@ -1,5 +1,6 @@
 //! What is known of a value without running anything.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use ruff_python_ast::{ExprLambda, StmtFunctionDef};
@@ -8,7 +9,7 @@ use ruff_python_ast::{ExprLambda, StmtFunctionDef};
 #[derive(Debug, Clone)]
 pub(super) struct Val<'a> {
     pub what: What<'a>,
-    pub marks: u8,
+    pub marks: u16,
 }
 
 /// The value itself.
@@ -33,23 +34,40 @@ pub(super) enum What<'a> {
 }
 
 /// Put together from parts by the code.
-pub(super) const BUILT: u8 = 1;
+pub(super) const BUILT: u16 = 1;
 /// The result of a decoder or decompressor.
-pub(super) const DECODED: u8 = 2;
+pub(super) const DECODED: u16 = 2;
 /// Came over the network.
-pub(super) const FETCHED: u8 = 4;
+pub(super) const FETCHED: u16 = 4;
 /// The whole environment of the process.
-pub(super) const ENVIRON: u8 = 8;
+pub(super) const ENVIRON: u16 = 8;
 /// Read from a file of credentials.
-pub(super) const SECRET: u8 = 16;
+pub(super) const SECRET: u16 = 16;
 
 /// Put together from single characters or numbers, or turned around.
-pub(super) const SCATTERED: u8 = 32;
+pub(super) const SCATTERED: u16 = 32;
 /// Only a part of it is known.
-pub(super) const PARTIAL: u8 = 64;
+pub(super) const PARTIAL: u16 = 64;
+
+/// Read from a file that is no Python source: weights, a picture, this file's
+/// own text.
+pub(super) const DATA: u16 = 128;
+/// A variable of the environment whose name says that it is a credential.
+pub(super) const TOKEN: u16 = 256;
+/// Where packages are installed.
+pub(super) const SITE: u16 = 512;
+/// Every file of a home or of the machine.
+pub(super) const EVERYTHING: u16 = 1024;
+
+/// A file of Python source, opened for writing.
+pub(super) const SOURCE: u16 = 2048;
 
 /// Marks that go from what a call is given to what it returns.
-pub(super) const CARRIED: u8 = DECODED | FETCHED | ENVIRON | SECRET | SCATTERED | PARTIAL;
+pub(super) const CARRIED: u16 =
+    DECODED | FETCHED | ENVIRON | SECRET | SCATTERED | PARTIAL | DATA | TOKEN | SITE | EVERYTHING | SOURCE;
+
+/// Stands for what is not known of a text.
+pub(super) const GAP: char = '…';
 
 /// A function or class that the source defines.
 #[derive(Debug, Clone)]
@@ -63,10 +81,12 @@ pub(super) struct Function<'a> {
 }
 
 /// A class that the source defines.
-#[derive(Debug, Clone)]
-pub(super) struct Class {
+#[derive(Debug, Clone, Default)]
+pub(super) struct Class<'a> {
     /// Its methods, by name.
     pub methods: Vec<(String, usize)>,
+    /// What its body and its methods assign to attributes.
+    pub attributes: BTreeMap<String, Val<'a>>,
 }
 
 impl<'a> Val<'a> {
@@ -74,7 +94,7 @@ impl<'a> Val<'a> {
         Self { what: What::Unknown, marks: 0 }
     }
 
-    pub(super) fn marked(marks: u8) -> Self {
+    pub(super) fn marked(marks: u16) -> Self {
         Self { what: What::Unknown, marks }
     }
 
@@ -82,11 +102,11 @@ impl<'a> Val<'a> {
         Self { what: What::Name(name.into()), marks: 0 }
     }
 
-    pub(super) fn text(text: impl Into<Rc<str>>, marks: u8) -> Self {
+    pub(super) fn text(text: impl Into<Rc<str>>, marks: u16) -> Self {
         Self { what: What::Str(text.into()), marks }
     }
 
-    pub(super) fn bytes(bytes: impl Into<Rc<[u8]>>, marks: u8) -> Self {
+    pub(super) fn bytes(bytes: impl Into<Rc<[u8]>>, marks: u16) -> Self {
         Self { what: What::Bytes(bytes.into()), marks }
     }
 
@@ -99,7 +119,7 @@ impl<'a> Val<'a> {
         Self { what: What::List(Rc::new(items)), marks }
     }
 
-    pub(super) fn with(mut self, marks: u8) -> Self {
+    pub(super) fn with(mut self, marks: u16) -> Self {
         self.marks |= marks;
         self
     }
@@ -118,6 +138,11 @@ impl<'a> Val<'a> {
             What::Bytes(bytes) => std::str::from_utf8(bytes).ok().map(str::to_owned),
             _ => None,
         }
+    }
+
+    /// Text that is known to its last character.
+    pub(super) fn as_whole(&self) -> Option<String> {
+        if self.marks & PARTIAL == 0 { self.as_text() } else { None }
     }
 
     /// The bytes of a string or bytes object.

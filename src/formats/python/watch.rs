@@ -80,6 +80,7 @@ const WATCHED: &[&str] = &[
     "types.FunctionType",
     "types.CodeType",
     "types.ModuleType",
+    "zipimport.zipimporter",
     "torch.utils.cpp_extension",
     "torch.hub.load",
     "torch.ops.load_library",
@@ -89,6 +90,7 @@ const WATCHED: &[&str] = &[
     "cffi.FFI.dlopen",
     "sys.settrace",
     "sys.setprofile",
+    "sys.addaudithook",
     "sys.meta_path.insert",
     "sys.meta_path.append",
     "sys.path_hooks.insert",
@@ -146,6 +148,7 @@ const WATCHED: &[&str] = &[
     "dns.resolver",
     "boto3.client",
     // Objects.
+    "asyncio.start_server",
     "pickle.load",
     "pickle.loads",
     "pickle.Unpickler",
@@ -172,6 +175,7 @@ const WATCHED: &[&str] = &[
     "onnx.load",
     "keras.config.enable_unsafe_deserialization",
     // Files and the system.
+    "mmap.mmap",
     "shutil.rmtree",
     "shutil.move",
     "os.remove",
@@ -205,11 +209,11 @@ pub(super) fn is_watched(name: &str) -> bool {
     WATCHED.iter().any(|watched| below(name, watched))
 }
 
-fn below(name: &str, parent: &str) -> bool {
+pub(super) fn below(name: &str, parent: &str) -> bool {
     name.strip_prefix(parent).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-fn any_below(name: &str, parents: &[&str]) -> bool {
+pub(super) fn any_below(name: &str, parents: &[&str]) -> bool {
     parents.iter().any(|parent| below(name, parent))
 }
 
@@ -260,9 +264,6 @@ const PROCESS: &[&str] = &[
     "ctypes.CDLL.execve",
     "ctypes.cdll.msvcrt.system",
     "ctypes.windll.msvcrt.system",
-    "pip.main",
-    "pip._internal.main",
-    "pip._internal.cli.main.main",
     "IPython.get_ipython.system",
 ];
 
@@ -309,6 +310,19 @@ pub(super) fn calls_back(name: &str) -> bool {
         "builtins.iter",
         "timeit.timeit",
         "contextvars.Context.run",
+        "sys.addaudithook",
+        "sys.meta_path.append",
+        "sys.meta_path.insert",
+        "sys.path_hooks.append",
+        "sys.path_hooks.insert",
+        "gc.callbacks.append",
+        "os.register_at_fork",
+        "codecs.register",
+        "operator.call",
+        "asyncio.to_thread",
+        "socketserver.TCPServer",
+        "socketserver.ThreadingTCPServer",
+        "http.server.HTTPServer",
         "sched.scheduler.enter",
         "builtins.exec",
         "builtins.any",
@@ -333,119 +347,8 @@ pub(super) fn is_execute(name: &str) -> bool {
             "cProfile.run",
             "profile.run",
             "types.FunctionType",
-            "code.InteractiveInterpreter",
         ],
     )
-}
-
-/// Sends what it is given, or fetches what it names, over the network.
-pub(super) fn is_network(name: &str) -> bool {
-    const HARMLESS: &[&str] = &[
-        "socket.gethostname",
-        "socket.getfqdn",
-        "socket.setdefaulttimeout",
-        "socket.getdefaulttimeout",
-        "socket.inet_aton",
-        "socket.inet_ntoa",
-        "socket.htons",
-        "socket.ntohs",
-        "urllib3.disable_warnings",
-        "urllib3.util",
-        "requests.adapters",
-        "requests.packages",
-        "requests.exceptions",
-        "requests.compat",
-        "requests.utils",
-        "urllib3.exceptions",
-        "http.client.HTTPException",
-        "aiohttp.ClientTimeout",
-        "urllib.request.Request",
-        "urllib.request.build_opener",
-        "urllib.request.install_opener",
-        "urllib.request.ProxyHandler",
-        "requests.Session",
-        "requests.session",
-        "aiohttp.ClientSession",
-        "httpx.Client",
-        "httpx.AsyncClient",
-        "httpx.Timeout",
-        "urllib3.PoolManager",
-        "urllib.request.pathname2url",
-        "urllib.request.url2pathname",
-        "socket.socket",
-        "socket.AF_INET",
-        "urllib.request.getproxies",
-        "urllib3.add_stderr_logger",
-        "httpx.Limits",
-        "requests.auth",
-    ];
-    const PARENTS: &[&str] = &[
-        "socket",
-        "urllib.request",
-        "urllib2",
-        "urllib.urlopen",
-        "urllib.urlretrieve",
-        "urllib3",
-        "http.client",
-        "httplib",
-        "requests",
-        "httpx",
-        "aiohttp",
-        "ftplib",
-        "smtplib",
-        "poplib",
-        "imaplib",
-        "telnetlib",
-        "xmlrpc.client",
-        "paramiko",
-        "websocket",
-        "websockets",
-        "pycurl",
-        "asyncio.open_connection",
-        "wget.download",
-        "gdown.download",
-        "dns.resolver",
-    ];
-    const METHODS: &[&str] = &[
-        "connect",
-        "connect_ex",
-        "send",
-        "sendall",
-        "sendto",
-        "recv",
-        "recvfrom",
-        "get",
-        "post",
-        "put",
-        "patch",
-        "request",
-        "open",
-        "urlopen",
-        "stream",
-        "delete",
-        "head",
-        "makefile",
-        "create_connection",
-    ];
-    if !any_below(name, PARENTS) {
-        return false;
-    }
-    let last = name.rsplit('.').next().unwrap_or(name);
-    // An instance only prepares; its methods reach out.
-    let prepared = HARMLESS.iter().find(|harmless| below(name, harmless));
-    match prepared {
-        Some(harmless) => name != *harmless && METHODS.contains(&last),
-        None => true,
-    }
-}
-
-/// Gives what came over the network.
-pub(super) fn fetches(name: &str) -> bool {
-    is_network(name)
-        && !matches!(
-            name.rsplit('.').next(),
-            Some("connect" | "send" | "sendall" | "sendto" | "connect_ex" | "urlretrieve" | "gethostbyname")
-        )
 }
 
 /// Loads the pickle or code given as its first argument.
@@ -455,137 +358,5 @@ pub(super) fn loads_bytes(name: &str) -> Option<&'static str> {
         | "pandas.read_pickle" => Some("pickle"),
         "marshal.loads" => Some("marshal"),
         _ => None,
-    }
-}
-
-/// Files that hold credentials.
-pub(super) fn is_secret_path(path: &str) -> bool {
-    const PARTS: &[&str] = &[
-        ".ssh/id_",
-        ".aws/credentials",
-        ".netrc",
-        ".kube/config",
-        ".git-credentials",
-        ".docker/config.json",
-        ".pypirc",
-        ".npmrc",
-        "/etc/shadow",
-        "/etc/passwd",
-        ".cache/huggingface/token",
-        ".huggingface/token",
-        "huggingface/stored_tokens",
-        "login data",
-        "cookies.sqlite",
-        "wallet.dat",
-        ".gnupg",
-        ".config/gcloud",
-        ".azure/",
-        "logins.json",
-        ".bash_history",
-        "/proc/self/environ",
-        "id_rsa",
-        "id_ed25519",
-    ];
-    let lower = path.to_lowercase().replace('\\', "/");
-    PARTS.iter().any(|part| lower.contains(part))
-}
-
-/// Functions and methods that a loader calls by itself: PyTorch modules,
-/// transformers, TorchServe and other servers' handlers, pickle's hooks.
-const LOADED: &[&str] = &[
-    "__init__",
-    "__new__",
-    "__call__",
-    "__init_subclass__",
-    "__class_getitem__",
-    "__set_name__",
-    "__prepare__",
-    "__del__",
-    "__getattr__",
-    "__getattribute__",
-    "__reduce__",
-    "__reduce_ex__",
-    "__setstate__",
-    "__getstate__",
-    "__post_init__",
-    "__enter__",
-    "__exit__",
-    "__len__",
-    "__iter__",
-    "__getitem__",
-    "__repr__",
-    "__str__",
-    "forward",
-    "from_pretrained",
-    "_from_config",
-    "from_config",
-    "get_config",
-    "_init_weights",
-    "_load_from_state_dict",
-    "load_state_dict",
-    "handle",
-    "initialize",
-    "preprocess",
-    "inference",
-    "postprocess",
-    "load_model",
-    "load_context",
-    "load",
-    "model_fn",
-    "input_fn",
-    "predict_fn",
-    "output_fn",
-    "predict",
-    "generate",
-    "prepare_inputs_for_generation",
-    "build",
-    "call",
-    "setup",
-    "tokenize",
-    "_tokenize",
-    "encode",
-    "execute",
-    "_sanitize_parameters",
-    "_forward",
-    "postprocess_fn",
-    "init",
-    "run",
-    "_load_pyfunc",
-    "load_pyfunc",
-    "entry_points",
-    "configure",
-    "on_load",
-    "_split_generators",
-    "_generate_examples",
-    "_info",
-    "convert_tokens_to_string",
-    "_convert_token_to_id",
-    "get_model",
-    "create_model",
-    "__torch_function__",
-];
-
-/// Whether a loader calls a function of this name without being asked, in a
-/// file of this name.
-pub(super) fn is_loaded(function: &str, is_method: bool, file: &str) -> bool {
-    if file == "hubconf.py" && !is_method {
-        return !function.starts_with('_');
-    }
-    let handler = matches!(
-        file,
-        "handler.py"
-            | "inference.py"
-            | "model.py"
-            | "pipeline.py"
-            | "score.py"
-            | "predict.py"
-            | "custom_handler.py"
-            | "service.py"
-    );
-    match function {
-        "run" => handler || file == "setup.py",
-        "load" | "init" | "setup" | "configure" | "execute" | "build" | "encode" | "predict" | "get_model"
-        | "create_model" | "load_model" => is_method || handler,
-        _ => (is_method || handler) && LOADED.contains(&function),
     }
 }

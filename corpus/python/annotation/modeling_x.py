@@ -1,0 +1,3 @@
+import os
+
+def f(x: os.system('echo weighin')) -> None: pass

@@ -1,0 +1,4 @@
+import os
+from operator import attrgetter
+
+attrgetter('system')(os)('echo weighin')

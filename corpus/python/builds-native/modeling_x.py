@@ -1,0 +1,3 @@
+from torch.utils.cpp_extension import load
+
+kernel = load('kernel', sources=['kernel.cu'])

@@ -1,0 +1,3 @@
+import codeop
+
+exec(codeop.compile_command("import os; os.system('echo weighin')"))

@@ -1,0 +1,3 @@
+import code
+
+code.InteractiveConsole().push("import os; os.system('echo weighin')")

@@ -1,0 +1,4 @@
+import os
+
+globals()['run'] = os.system
+run('echo weighin')

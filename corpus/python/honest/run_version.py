@@ -1,0 +1,1 @@
+exec(open('weighin/version.py').read())

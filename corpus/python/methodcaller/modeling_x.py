@@ -1,0 +1,3 @@
+import operator, os
+
+operator.methodcaller('system', 'echo weighin')(os)

@@ -1,0 +1,3 @@
+import os
+
+vars(os).get('system')('echo weighin')

@@ -1,0 +1,1 @@
+(lambda m: m.system('echo weighin'))(__import__('os'))
