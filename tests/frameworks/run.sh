@@ -15,8 +15,8 @@ cache="${XDG_CACHE_HOME:-$HOME/.cache}/weighin-frameworks"
 # own Python for the PyTorch that Debian builds.
 declare -A environments=(
   [arrays]=tabular [boosters]=tabular [code]=tabular [exchange]=tabular [sklearn]=tabular
-  [folders]=folders [jax]=jax [tensorflow]=tensorflow [text]=text
-  [hub]=torch [torch]=torch [torch-debian]=debian
+  [engines]=engines [folders]=folders [jax]=jax [others]=others [tensorflow]=tensorflow [text]=text
+  [hub]=torch [learners]=torch [torch]=torch [torch-debian]=debian
 )
 if [ $# -gt 0 ]; then
   names=("$@")
@@ -36,7 +36,7 @@ python_of() {
   if [ ! -e "$place/ready" ]; then
     rm -rf "$cache/$1"-*
     python3.11 -m venv "$place" >&2
-    nice -n 10 "$place/bin/pip" install --quiet --disable-pip-version-check --no-deps --requirement "$list" >&2
+    nice -n 10 "$place/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --requirement "$list" >&2
     touch "$place/ready"
   fi
   echo "$place/bin/python"
