@@ -3,9 +3,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::artifact::Artifact;
+use crate::artifact::{Artifact, Gap, GapReason};
 use crate::engine::cx::Cx;
-use crate::engine::examine::Job;
+use crate::engine::examine::{Job, panic_text};
 use crate::evidence::Kind;
 use crate::formats::{Format as _, pickle};
 use crate::input::{Input, to_u64, to_usize};
@@ -87,8 +87,11 @@ impl Job<'_> {
         if self.headers_only() && input.as_slice().is_none() {
             return;
         }
-        if let Some(mut share) = Share::of(artifact, self.excerpts) {
-            self.show_in(artifact, input, &mut share);
+        let Some(mut share) = Share::of(artifact, self.excerpts) else { return };
+        let shown = catch_unwind(AssertUnwindSafe(|| self.show_in(artifact, input, &mut share)));
+        if let Err(panic) = shown {
+            let detail = format!("showing what was found failed: {}", panic_text(&*panic));
+            artifact.gaps.push(Gap::new(GapReason::Panic, detail));
         }
     }
 

@@ -20,7 +20,9 @@ pub(super) fn figure(out: &mut String, excerpt: &Excerpt) {
     );
     for (line, margin) in excerpt.lines.iter().zip(excerpt.margins()) {
         let own = if line.marked.is_some() { " class=\"own\"" } else { "" };
-        let _ = writeln!(out, "<span{own}><i>{margin}</i><span>{}</span></span>", content(excerpt.view, line));
+        // The line break belongs to the last cell: between rows it would be one
+        // itself.
+        let _ = write!(out, "<span{own}><i>{margin}</i><span>{}\n</span></span>", content(excerpt.view, line));
     }
     out.push_str("</code></pre></figure>\n");
 }
