@@ -20,6 +20,12 @@ mod reports;
 mod rules;
 mod sandbox;
 mod schema;
+#[cfg(feature = "sweep")]
+mod store;
+#[cfg(feature = "sweep")]
+mod sweep;
+#[cfg(feature = "sweep")]
+mod sweep_state;
 mod terminal;
 mod tidy;
 mod triage;
