@@ -11,7 +11,9 @@ COPY . .
 ARG PROFILE=release
 RUN cargo build --locked --profile "$PROFILE" --bin weighin
 # Where it ends up differs: `dev` builds into `debug`.
-RUN mkdir -p /image/tmp /image/models \
+# The certificates are for stores and registries.
+RUN mkdir -p /image/tmp /image/models /image/etc/ssl/certs \
+    && cp /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ \
     && find target -maxdepth 2 -name weighin -type f -exec cp {} /image/weighin \; \
     && cp LICENSE-MIT LICENSE-APACHE /image/ \
     && chmod 1777 /image/tmp

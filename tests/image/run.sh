@@ -30,7 +30,8 @@ mkdir -p "$work/src/target/debug"
 cp "$binary" "$work/src/target/debug/weighin"
 image="$work/image"
 (cd "$work/src" && bash -euc "${arrange//\/image/$image}")
-test "$(cd "$image" && find . -mindepth 1 | sort | tr '\n' ' ')" = './LICENSE-APACHE ./LICENSE-MIT ./models ./tmp ./weighin '
+test "$(cd "$image" && find . -mindepth 1 | sort | tr '\n' ' ')" = \
+  './LICENSE-APACHE ./LICENSE-MIT ./etc ./etc/ssl ./etc/ssl/certs ./etc/ssl/certs/ca-certificates.crt ./models ./tmp ./weighin '
 
 # What links it here is in the image's binary by itself.
 ldd "$binary" | grep -o '/[^ ]*' | xargs -I{} cp --parents {} "$image"

@@ -21,7 +21,13 @@ mod reports;
 mod rules;
 mod sandbox;
 mod schema;
+#[cfg(feature = "sweep")]
+mod store;
 mod strings;
+#[cfg(feature = "sweep")]
+mod sweep;
+#[cfg(feature = "sweep")]
+mod sweep_state;
 mod terminal;
 mod tidy;
 mod triage;

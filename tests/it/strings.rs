@@ -38,6 +38,22 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
     }
 }
 
+/// The lines that are no verbatim text.
+fn outside_fences(markdown: &str) -> impl Iterator<Item = &str> {
+    let mut fence = None;
+    markdown.lines().filter(move |line| {
+        let marks = line.strip_suffix("text").unwrap_or(line);
+        let is_fence = marks.len() >= 3 && marks.bytes().all(|byte| byte == b'`');
+        match fence {
+            None if is_fence => fence = Some(marks),
+            Some(open) if open == *line => fence = None,
+            None => return true,
+            Some(_) => {}
+        }
+        false
+    })
+}
+
 #[test]
 fn no_string_of_a_report_reaches_a_terminal_a_page_or_a_table_as_it_is() {
     let rules = RuleSet::embedded().expect("the rules load");
@@ -63,10 +79,9 @@ fn no_string_of_a_report_reaches_a_terminal_a_page_or_a_table_as_it_is() {
             bad.push(format!("{place} in HTML"));
         }
         let markdown = report::markdown(&report);
-        assert!(
-            !markdown.contains("\n# injected") && !markdown.contains("<injected>"),
-            "{place}: injected: {markdown}"
-        );
+        if outside_fences(&markdown).any(|line| line.starts_with("# injected") || line.contains("<injected>")) {
+            bad.push(format!("{place} in Markdown"));
+        }
         let junit = report::junit(&report).expect("written");
         if junit.contains("<injected>") || junit.contains('\u{1b}') {
             bad.push(format!("{place} in JUnit"));

@@ -1,0 +1,396 @@
+//! Sweeps of a store on loopback: what is read, at which cost, and that nothing
+//! a store does makes a model clean that was not examined.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+use crate::check;
+use crate::store::{FAULTS, Fault, Store, Stored};
+
+const HONEST: &str = "pickle/honest-dict-p4.pkl";
+const EVIL: &str = "pickle/reduce-os-system-p4.pkl";
+
+pub fn sample(path: &str) -> Vec<u8> {
+    std::fs::read(check::corpus().join(path)).expect("a sample")
+}
+
+/// The command, told of the store and nothing else.
+pub fn sweeper(store: &Store) -> Command {
+    let mut command = crate::cli::weighin();
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
+        command.env_remove(name);
+    }
+    command
+        .env("AWS_ENDPOINT_URL", &store.endpoint)
+        .env("AWS_ACCESS_KEY_ID", "key")
+        .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .env("AWS_REGION", "us-east-1")
+        .env("SOURCE_DATE_EPOCH", "1800000000")
+        .args(["sweep", "--no-config", "--retries", "1", "--timeout", "2"]);
+    command
+}
+
+/// Exit code, the lines of what was examined by URL, and the rest of the report.
+pub struct Swept {
+    pub code: i32,
+    pub lines: BTreeMap<String, Value>,
+    pub report: Value,
+    pub error: String,
+}
+
+pub fn sweep(store: &Store, args: &[&str]) -> Swept {
+    let dir = tempfile::tempdir().expect("a directory");
+    let lines = dir.path().join("lines");
+    let output = sweeper(store)
+        .args(["--format", "json", "--output", &format!("jsonl={}", lines.display())])
+        .args(args)
+        .output()
+        .expect("it runs");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    let text = std::fs::read_to_string(&lines).unwrap_or_default();
+    let by_uri = |line: &str| {
+        let line: Value = serde_json::from_str(line).expect("a line of JSON");
+        (line["path"].as_str().expect("a URL").to_owned(), line)
+    };
+    Swept {
+        code: output.status.code().expect("it exits"),
+        lines: text.lines().map(by_uri).collect(),
+        report: serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("no JSON: {error}")),
+        error,
+    }
+}
+
+impl Swept {
+    fn line(&self, key: &str) -> &Value {
+        self.lines.get(&format!("s3://bucket/{key}")).unwrap_or_else(|| panic!("{key} is not there: {}", self.error))
+    }
+
+    fn read(&self, key: &str) -> (u64, u64) {
+        let fetched = &self.line(key)["fetched"];
+        (fetched["bytes_read"].as_u64().expect("bytes"), fetched["requests"].as_u64().expect("requests"))
+    }
+}
+
+/// Every sample gets in a store the verdict that it gets in a directory, and is
+/// read once.
+#[test]
+fn a_store_is_judged_like_a_directory() {
+    let store = Store::new();
+    let mut wanted = BTreeMap::new();
+    for row in check::samples() {
+        for file in check::files_of(&row) {
+            let bytes = std::fs::read(&file).expect("readable");
+            let key = file.strip_prefix(check::corpus()).expect("below").to_string_lossy().into_owned();
+            let report = check::scan(&format!("s3://bucket/{key}"), &bytes);
+            wanted.insert(key.clone(), (report, bytes.len() as u64));
+            store.put(&key, Stored::new(bytes));
+        }
+    }
+    let swept = sweep(&store, &["s3://bucket"]);
+    assert_eq!(swept.code, 1, "{}", swept.error);
+    assert_eq!(swept.lines.len(), wanted.len());
+    for (key, (report, size)) in &wanted {
+        let line = swept.line(key);
+        assert_eq!(line["verdict"], report.verdict.name(), "{key}: {line:#}");
+        let findings: Vec<&str> =
+            line["findings"].as_array().expect("findings").iter().filter_map(|one| one["rule"].as_str()).collect();
+        let expected: Vec<&str> = report.findings.iter().map(|finding| finding.rule.as_str()).collect();
+        assert_eq!(findings, expected, "{key}");
+        assert_eq!(swept.read(key).0, *size, "{key} is read once");
+    }
+    let summary = &swept.report["summary"];
+    assert_eq!(summary["files"], wanted.len());
+    assert_eq!(swept.report["sweep"]["examined"], wanted.len());
+    // Objects without findings are counted, not listed.
+    let listed = swept.report["files"].as_array().expect("files");
+    assert!(listed.iter().all(|file| file["verdict"] != "clean" || file["findings"] != Value::Array(Vec::new())));
+    let unlisted = swept.report["sweep"]["unlisted"].as_u64().expect("a count");
+    assert!(unlisted > 0 && listed.len() as u64 + unlisted == wanted.len() as u64);
+}
+
+#[test]
+fn a_url_may_be_a_prefix_or_an_object() {
+    let store = Store::new();
+    for key in ["a/one.pkl", "a/two.pkl", "ab/three.pkl", "four.pkl"] {
+        store.put(key, Stored::new(sample(HONEST)));
+    }
+    let keys = |args: &[&str]| sweep(&store, args).lines.into_keys().collect::<Vec<_>>();
+    assert_eq!(keys(&["s3://bucket/a/"]), ["s3://bucket/a/one.pkl", "s3://bucket/a/two.pkl"]);
+    assert_eq!(keys(&["s3://bucket/a"]), ["s3://bucket/a/one.pkl", "s3://bucket/a/two.pkl"]);
+    assert_eq!(keys(&["s3://bucket/four.pkl", "s3://bucket/ab"]), ["s3://bucket/ab/three.pkl", "s3://bucket/four.pkl"]);
+    let empty = sweep(&store, &["s3://bucket/none/"]);
+    assert_eq!(empty.code, 3, "nothing is not clean");
+    assert_eq!(sweep(&store, &["s3://bucket"]).code, 0);
+}
+
+/// An object by plain HTTP, from a server that knows no listing.
+#[test]
+fn a_web_server_will_do() {
+    let store = Store::new();
+    store.put("evil.pkl", Stored::new(sample(EVIL)));
+    let url = format!("{}/bucket/evil.pkl", store.endpoint);
+    let swept = sweep(&store, &[&url]);
+    assert_eq!((swept.code, swept.lines.len()), (1, 1), "{}", swept.error);
+    assert_eq!(swept.lines[&url]["verdict"], "malicious");
+    let absent = format!("{}/bucket/none.pkl", store.endpoint);
+    assert_eq!(sweep(&store, &[&absent]).code, 3);
+}
+
+#[test]
+fn directories_are_targets_too() {
+    let store = Store::new();
+    let swept = sweep(&store, &["corpus/pickle/reduce-os-system-p4.pkl", "corpus/safetensors"]);
+    assert_eq!(swept.code, 1);
+    assert_eq!(swept.lines["corpus/pickle/reduce-os-system-p4.pkl"]["verdict"], "malicious");
+    assert!(swept.lines.keys().any(|path| path.starts_with("corpus/safetensors/")));
+}
+
+/// A safetensors file of `len` bytes with tensors of 64 MiB.
+pub fn safetensors(len: u64) -> Stored {
+    let mut entries = Vec::new();
+    let mut at = 0;
+    let guess = len - (1 << 20);
+    while at < guess {
+        let end = (at + (64 << 20)).min(guess);
+        entries.push(format!(
+            "\"t{}\":{{\"dtype\":\"U8\",\"shape\":[{}],\"data_offsets\":[{at},{end}]}}",
+            entries.len(),
+            end - at
+        ));
+        at = end;
+    }
+    let mut header = format!("{{{}}}", entries.join(",")).into_bytes();
+    header.resize(header.len().next_multiple_of(8), b' ');
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header);
+    let len = bytes.len() as u64 + guess;
+    Stored::sparse(len, [(0, bytes)].into())
+}
+
+/// A PyTorch archive with `count` storages of `each` bytes.
+pub fn torch(count: u64, each: u32) -> Stored {
+    let mut parts = BTreeMap::new();
+    let mut central = Vec::new();
+    let mut at: u64 = 0;
+    let zeros = crc32fast::hash(&vec![0; each as usize]);
+    let pickle = sample(HONEST);
+    let mut members =
+        vec![("archive/data.pkl".to_owned(), pickle.len() as u32, crc32fast::hash(&pickle), Some(pickle))];
+    members.extend((0..count).map(|n| (format!("archive/data/{n}"), each, zeros, None)));
+    members.push(("archive/version".to_owned(), 2, crc32fast::hash(b"3\n"), Some(b"3\n".to_vec())));
+    for (name, size, crc, content) in members {
+        let mut local = b"PK\x03\x04\0\0\0\0\0\0\0\0\0\0".to_vec();
+        for field in [crc, size, size] {
+            local.extend(field.to_le_bytes());
+        }
+        local.extend((name.len() as u16).to_le_bytes());
+        // Padding to 64 bytes, as PyTorch does it.
+        let padding = (64 - (at + 30 + name.len() as u64 + 4) % 64) % 64;
+        local.extend((padding as u16 + 4).to_le_bytes());
+        local.extend(name.as_bytes());
+        local.extend(b"FB");
+        local.extend((padding as u16).to_le_bytes());
+        local.extend(vec![b'Z'; padding as usize]);
+        let mut entry = b"PK\x01\x02\0\0\0\0\0\0\0\0\0\0\0\0".to_vec();
+        for field in [crc, size, size] {
+            entry.extend(field.to_le_bytes());
+        }
+        entry.extend((name.len() as u16).to_le_bytes());
+        entry.extend([0; 12]);
+        entry.extend((at as u32).to_le_bytes());
+        entry.extend(name.as_bytes());
+        central.push(entry);
+        let data = at + local.len() as u64;
+        local.extend(content.unwrap_or_default());
+        parts.insert(at, local);
+        at = data + u64::from(size);
+    }
+    let directory: Vec<u8> = central.concat();
+    let mut end = directory.clone();
+    end.extend(b"PK\x05\x06\0\0\0\0");
+    for _ in 0..2 {
+        end.extend((central.len() as u16).to_le_bytes());
+    }
+    end.extend((directory.len() as u32).to_le_bytes());
+    end.extend((at as u32).to_le_bytes());
+    end.extend([0, 0]);
+    let len = at + end.len() as u64;
+    parts.insert(at, end);
+    Stored::sparse(len, parts)
+}
+
+/// At header depth, size does not matter.
+#[test]
+fn headers_cost_little() {
+    let store = Store::new();
+    store.put("small.safetensors", safetensors(1 << 30));
+    store.put("large.safetensors", safetensors(100 << 30));
+    store.put("model.pt", torch(256, 4 << 20));
+    let swept = sweep(&store, &["s3://bucket", "--depth", "header"]);
+    let (_, sent) = store.got();
+    let mut total = 0;
+    for (key, most, requests) in
+        [("small.safetensors", 160 << 10, 2), ("large.safetensors", 300 << 10, 3), ("model.pt", 1 << 20, 300)]
+    {
+        let line = swept.line(key);
+        let (bytes, asked) = swept.read(key);
+        println!("{key}: {bytes} bytes in {asked} requests");
+        assert!(bytes < most && asked <= requests, "{key}: {bytes} bytes in {asked} requests");
+        // Not all was examined, and that is what it says.
+        assert_eq!(line["verdict"], "incomplete", "{line:#}");
+        assert_eq!(line["gaps"][0]["reason"], "not-evaluated", "{line:#}");
+        assert_eq!(line["gaps"].as_array().map(Vec::len), Some(1), "{line:#}");
+        total += bytes;
+    }
+    assert_eq!(sent, total, "what is reported is what was sent");
+}
+
+/// Every byte is fetched: once, and again where a parser has read it before the
+/// sweep does, and it is too much to keep.
+#[test]
+fn at_full_depth_every_byte_is_fetched() {
+    let store = Store::new();
+    store.put("model.safetensors", safetensors(40 << 20));
+    store.put("model.pt", torch(10, 4 << 20));
+    let swept = sweep(&store, &["s3://bucket"]);
+    for (key, percent) in [("model.safetensors", 101), ("model.pt", 205)] {
+        let line = swept.line(key);
+        let (bytes, requests) = swept.read(key);
+        let size = line["size"].as_u64().expect("a size");
+        println!("{key}: {bytes} of {size} bytes in {requests} requests");
+        assert_eq!(line["gaps"], Value::Array(Vec::new()), "{line:#}");
+        assert!(line["sha256"].is_string());
+        let most = size * percent / 100;
+        assert!((size..most).contains(&bytes), "{key}: {bytes} of {size} bytes in {requests} requests");
+    }
+}
+
+/// Whatever a store does, an honest model that could not be read is not clean,
+/// and the others are read.
+#[test]
+fn a_store_that_fails_makes_nothing_clean() {
+    let small = sample(HONEST);
+    // Larger than what is held in memory, so that it takes many requests.
+    let objects = [("small.pkl", Stored::new(small.clone())), ("large.safetensors", safetensors(40 << 20))];
+    for depth in ["full", "header"] {
+        let store = Store::new();
+        for (name, object) in &objects {
+            for fault in FAULTS {
+                store.put(&format!("{fault:?}/{name}"), object.clone().with(fault));
+            }
+        }
+        store.put("errors-at-first.pkl", Stored::new(small.clone()).with(Fault::ErrorsAtFirst(1)));
+        store.put("fine.pkl", Stored::new(small.clone()));
+        let swept = sweep(&store, &["s3://bucket", "--depth", depth, "-j", "16"]);
+        assert_eq!(swept.code, 3, "{}", swept.error);
+        for fault in FAULTS {
+            for name in ["small.pkl", "large.safetensors"] {
+                let line = swept.line(&format!("{fault:?}/{name}"));
+                // One answer is all that a small object needs.
+                let once = matches!(fault, Fault::Replaced | Fault::ReplacedUnasked) && name == "small.pkl";
+                assert_eq!(line["verdict"], if once { "clean" } else { "incomplete" }, "{line:#}");
+                let reasons: Vec<&str> =
+                    line["gaps"].as_array().expect("gaps").iter().filter_map(|gap| gap["reason"].as_str()).collect();
+                let changed = matches!(fault, Fault::Replaced | Fault::ReplacedUnasked) && !once;
+                // An object of another length than was listed is another one.
+                let shorter = matches!(fault, Fault::ShortAndSaysSo | Fault::OtherRange) && name == "small.pkl";
+                assert_eq!(reasons.contains(&"changed"), changed || shorter, "{line:#}");
+                assert!(once || reasons.contains(&"unreadable"), "{line:#}");
+            }
+        }
+        for key in ["fine.pkl", "errors-at-first.pkl"] {
+            assert_eq!(swept.line(key)["verdict"], "clean", "{:#}", swept.line(key));
+        }
+    }
+}
+
+/// A key that can't be asked for hides no other one.
+#[test]
+fn strange_keys_hide_nothing() {
+    let store = Store::new();
+    for n in 0..40 {
+        store.put(&format!("k{n:02}.pkl"), Stored::new(sample(HONEST)));
+    }
+    store.put("k17//evil.pkl", Stored::new(sample(EVIL)));
+    store.put("k23/../evil.pkl", Stored::new(sample(EVIL)));
+    store.put("k30.pkl/", Stored::new(Vec::new()));
+    store.put("k39 ü&<%41>?#.pkl", Stored::new(sample(EVIL)));
+    let swept = sweep(&store, &["s3://bucket"]);
+    assert_eq!(swept.code, 1, "{}", swept.error);
+    assert_eq!(swept.line("k17//evil.pkl")["gaps"][0]["reason"], "unreadable");
+    assert_eq!(swept.line("k23/../evil.pkl")["verdict"], "incomplete");
+    assert_eq!(swept.line("k39 ü&<%41>?#.pkl")["verdict"], "malicious");
+    for n in (0..40).filter(|n| *n != 30) {
+        assert_eq!(swept.line(&format!("k{n:02}.pkl"))["verdict"], "clean");
+    }
+    // Told by one name, and so not clean by it.
+    assert!(swept.lines.contains_key("s3://bucket/k30.pkl"));
+}
+
+#[test]
+fn a_store_that_can_t_be_listed_is_not_clean() {
+    let store = Store::new();
+    let output = sweeper(&store).arg("s3://other").output().expect("it runs");
+    assert_eq!(output.status.code(), Some(3));
+    for wrong in ["ftp://bucket/a", "s3://bucket?versionId=1", "https://me:secret@host/a", "s3://"] {
+        let output = sweeper(&store).arg(wrong).output().expect("it runs");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{wrong}: {error}");
+        assert!(!error.contains("secret"), "{error}");
+    }
+}
+
+/// Signatures, paging and the rest by somebody else's server.
+mod elsewhere {
+    use super::*;
+    use hyper_util::rt::TokioIo;
+    use s3s::auth::SimpleAuth;
+    use s3s::service::S3ServiceBuilder;
+
+    /// A server over a directory whose folders are buckets.
+    fn serve(root: &Path) -> (tokio::runtime::Runtime, Store) {
+        let mut service = S3ServiceBuilder::new(s3s_fs::FileSystem::new(root).expect("a directory"));
+        service.set_auth(SimpleAuth::from_single("key", "secret"));
+        let service = service.build();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
+        let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+        runtime.spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let service = service.clone();
+                tokio::spawn(async move {
+                    let http = hyper::server::conn::http1::Builder::new();
+                    http.serve_connection(TokioIo::new(stream), service).await.ok();
+                });
+            }
+        });
+        let mut store = Store::new();
+        store.endpoint = endpoint;
+        (runtime, store)
+    }
+
+    #[test]
+    fn another_server_is_understood() {
+        let root = tempfile::tempdir().expect("a directory");
+        let bucket = root.path().join("bucket/deep");
+        std::fs::create_dir_all(&bucket).expect("made");
+        for n in 0..1100 {
+            std::fs::write(bucket.join(format!("{n}.pkl")), sample(HONEST)).expect("written");
+        }
+        std::fs::write(bucket.join("evil.pkl"), sample(EVIL)).expect("written");
+        let (_runtime, store) = serve(root.path());
+        let state = root.path().join("state.db").to_string_lossy().into_owned();
+        let swept = sweep(&store, &["s3://bucket/deep", "--state", &state]);
+        assert_eq!((swept.code, swept.lines.len()), (1, 1101), "{}", swept.error);
+        assert_eq!(swept.report["summary"]["clean"], 1100);
+        let again = sweep(&store, &["s3://bucket/deep", "--state", &state]);
+        assert_eq!((again.code, again.lines.len()), (1, 0), "listings without tags go by the time");
+        let output =
+            sweeper(&store).env("AWS_SECRET_ACCESS_KEY", "wrong").arg("s3://bucket").output().expect("it runs");
+        assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
