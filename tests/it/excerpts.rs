@@ -275,7 +275,7 @@ fn no_excerpt_ends_its_fence() {
     let report = Report::new(rules(), vec![scan("modeling_x.py", text.as_bytes())]);
     let markdown = report::markdown(&report);
     let fences: Vec<&str> = markdown.lines().filter(|line| line.starts_with("```")).collect();
-    assert!(fences.len() >= 2 && fences.len() % 2 == 0, "{markdown}");
+    assert!(fences.len() >= 2 && fences.len().is_multiple_of(2), "{markdown}");
     for pair in fences.chunks(2) {
         assert_eq!((pair[0], pair[1]), ("``````text", "``````"), "{markdown}");
     }
