@@ -42,7 +42,7 @@ pub struct Scanner<'r> {
 }
 
 /// Stack of a scanning thread: nested members recurse, up to the depth limit.
-const STACK_BYTES: usize = 16 << 20;
+pub(crate) const STACK_BYTES: usize = 16 << 20;
 
 /// Told about the scan as it goes, from any thread.
 pub trait Progress: Sync {
@@ -320,6 +320,12 @@ impl Worker<'_> {
     /// Scans bytes as if they were a file called `name`.
     pub fn scan_bytes(&mut self, name: &str, bytes: &[u8]) -> FileReport {
         FileReport::new(name, self.job.file(name, bytes.into()))
+    }
+
+    /// Scans any input as if it were a file called `name`, until `stop` is set.
+    pub fn scan_input(&mut self, name: &str, input: Input, stop: &Arc<AtomicBool>) -> FileReport {
+        self.job.options.stop = Arc::clone(stop);
+        FileReport::new(name, self.job.file(name, input))
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) struct Job<'e> {
     pub(crate) limits: &'e Limits,
     rules: &'e RuleSet,
     digests: &'e DigestLists,
-    pub(super) options: Options,
+    pub(crate) options: Options,
     yara: YaraScanner<'e>,
     clock: Arc<Clock>,
     work: u64,

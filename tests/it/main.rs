@@ -8,6 +8,8 @@ mod corpus;
 mod dvc;
 mod endless;
 mod faults;
+#[cfg(feature = "gate")]
+mod gate;
 mod generated;
 mod hostile;
 mod hub;
@@ -25,4 +27,6 @@ mod tidy;
 mod triage;
 mod walk;
 mod walkthrough;
+#[cfg(feature = "gate")]
+mod webhooks;
 mod yara;
