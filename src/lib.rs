@@ -13,6 +13,8 @@ mod clock;
 mod engine;
 pub mod evidence;
 pub mod formats;
+#[cfg(feature = "gate")]
+pub mod gate;
 pub mod input;
 pub mod inspect;
 mod json;

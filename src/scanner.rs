@@ -383,6 +383,12 @@ impl Worker<'_> {
     pub(crate) fn depth(&self) -> Depth {
         self.job.options.depth
     }
+
+    /// Scans any input as if it were a file called `name`, until `stop` is set.
+    pub fn scan_input(&mut self, name: &str, input: Input, stop: &Arc<AtomicBool>) -> FileReport {
+        self.job.options.stop = Arc::clone(stop);
+        FileReport::new(name, self.job.file(name, input))
+    }
 }
 
 pub(crate) fn unexamined(path: &str, size: u64, gap: Gap) -> Artifact {

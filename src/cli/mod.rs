@@ -1,6 +1,8 @@
 //! One file per subcommand. With `main.rs`, the only code that prints.
 
 mod config;
+#[cfg(feature = "gate")]
+mod gate;
 mod generate;
 mod inspect;
 mod output;
@@ -51,6 +53,9 @@ enum Command {
     Sweep(sweep::Args),
     /// Show what a file contains, without judging it.
     Inspect(inspect::Args),
+    /// Serve scans by HTTP: may this model be admitted?
+    #[cfg(feature = "gate")]
+    Gate(Box<gate::Args>),
     /// List, explain and check rules.
     #[command(subcommand)]
     Rules(rules::Command),
@@ -73,6 +78,8 @@ pub(crate) fn run() -> ExitCode {
         #[cfg(feature = "sweep")]
         Command::Sweep(args) => sweep::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        #[cfg(feature = "gate")]
+        Command::Gate(args) => gate::run(&args),
         Command::Rules(command) => rules::run(&command),
         Command::Config(command) => config::run(&command),
         Command::Report(command) => report::run(&command),

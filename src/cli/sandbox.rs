@@ -24,14 +24,18 @@ enum When {
 }
 
 impl SandboxArgs {
-    /// Closes the sandbox. To be called while there is one thread.
-    pub(super) fn close(&self, quiet: bool) -> anyhow::Result<Closed> {
-        let wish = match self.sandbox {
+    /// What is asked for.
+    pub(super) fn wish(&self) -> Wish {
+        match self.sandbox {
             When::Require => Wish::Require,
             When::Auto => Wish::Auto,
             When::Off => Wish::Off,
-        };
-        let closed = shelter::close(wish)?;
+        }
+    }
+
+    /// Closes the sandbox. To be called while there is one thread.
+    pub(super) fn close(&self, quiet: bool) -> anyhow::Result<Closed> {
+        let closed = shelter::close(self.wish())?;
         let lacking = matches!(closed.sandbox().state, SandboxState::Partial | SandboxState::None);
         // Where there never is one, saying so each time tells nobody anything.
         if lacking && !quiet && cfg!(target_os = "linux") {

@@ -148,7 +148,7 @@ fn svr(report: &Report, time: &str) -> Value {
 }
 
 /// RFC 3339 in UTC.
-fn timestamp(seconds: u64) -> String {
+pub(crate) fn timestamp(seconds: u64) -> String {
     let second = seconds % 86_400;
     format!("{}T{:02}:{:02}:{:02}Z", Date::from_unix(seconds), second / 3600, second / 60 % 60, second % 60)
 }

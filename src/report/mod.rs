@@ -42,6 +42,10 @@ pub use excerpt::{Excerpt, Line, Marked, View};
 pub use explain::explain;
 pub use finding::{FactRecord, Finding, Location};
 pub use html::html;
+#[cfg(feature = "gate")]
+pub(crate) use html::html_hashes;
+#[cfg(feature = "gate")]
+pub(crate) use in_toto::timestamp;
 pub use in_toto::{Predicate, in_toto};
 pub use index::{format_table, index};
 pub use inspect::{inspect, inspect_imports, inspect_json, inspect_schema};
@@ -261,6 +265,14 @@ impl FileReport {
         }
         named.path = path;
         named
+    }
+
+    /// The same under another name.
+    #[cfg(feature = "gate")]
+    pub(crate) fn called(mut self, path: String) -> Self {
+        self.findings.iter_mut().for_each(|finding| finding.location.path.clone_from(&path));
+        self.path = path;
+        self
     }
 
     /// Where its bytes are.

@@ -15,7 +15,35 @@ const TESTED: ABI = ABI::V7;
 /// Allows reading below `read`, making files below `scratch`, and removing that
 /// directory in the end; nothing else, and no TCP. The version in force.
 pub(super) fn restrict(read: &[PathBuf], scratch: Option<&Path>) -> Result<u32, String> {
-    let status = enforce(read, scratch).map_err(|error| error.to_string())?;
+    let mut allowed: Vec<Allowed<'_>> =
+        read.iter().map(|path| (path.as_path(), AccessFs::ReadFile | AccessFs::ReadDir)).collect();
+    if let Some(scratch) = scratch {
+        allowed.push((scratch, making()));
+        allowed.extend(scratch.parent().map(|around| (around, AccessFs::RemoveDir.into())));
+    }
+    version(enforce(&allowed))
+}
+
+/// Allows reading and making files below `scratch`, and nothing else.
+pub(super) fn restrict_below(scratch: &Path) -> Result<u32, String> {
+    version(enforce(&[(scratch, making())]))
+}
+
+/// A place, and what is allowed at and below it.
+type Allowed<'p> = (&'p Path, BitFlags<AccessFs>);
+
+/// What temporary files need.
+fn making() -> BitFlags<AccessFs> {
+    AccessFs::ReadFile
+        | AccessFs::ReadDir
+        | AccessFs::WriteFile
+        | AccessFs::Truncate
+        | AccessFs::MakeReg
+        | AccessFs::RemoveFile
+}
+
+fn version(enforced: Result<landlock::RestrictionStatus, RulesetError>) -> Result<u32, String> {
+    let status = enforced.map_err(|error| error.to_string())?;
     match (status.ruleset, status.landlock) {
         (RulesetStatus::NotEnforced, LandlockStatus::NotEnabled) => Err("this kernel has it turned off".to_owned()),
         (RulesetStatus::NotEnforced, _) => Err("this kernel is older than 5.13, or lacks it".to_owned()),
@@ -27,26 +55,14 @@ pub(super) fn restrict(read: &[PathBuf], scratch: Option<&Path>) -> Result<u32, 
     }
 }
 
-fn enforce(read: &[PathBuf], scratch: Option<&Path>) -> Result<landlock::RestrictionStatus, RulesetError> {
+fn enforce(allowed: &[Allowed<'_>]) -> Result<landlock::RestrictionStatus, RulesetError> {
     let mut ruleset = Ruleset::default()
         .handle_access(AccessFs::from_all(TESTED))?
         .handle_access(AccessNet::from_all(TESTED))?
         .scope(Scope::from_all(TESTED))?
         .create()?;
-    for path in read {
-        ruleset = allow(ruleset, path, AccessFs::ReadFile | AccessFs::ReadDir)?;
-    }
-    if let Some(scratch) = scratch {
-        let making = AccessFs::ReadFile
-            | AccessFs::ReadDir
-            | AccessFs::WriteFile
-            | AccessFs::Truncate
-            | AccessFs::MakeReg
-            | AccessFs::RemoveFile;
-        ruleset = allow(ruleset, scratch, making)?;
-        if let Some(around) = scratch.parent() {
-            ruleset = allow(ruleset, around, AccessFs::RemoveDir.into())?;
-        }
+    for (path, access) in allowed {
+        ruleset = allow(ruleset, path, *access)?;
     }
     ruleset.restrict_self()
 }

@@ -63,6 +63,13 @@ pub enum SandboxState {
     Off,
 }
 
+impl Sandbox {
+    /// None at all.
+    pub(crate) fn off() -> Self {
+        Self { state: SandboxState::Off, landlock: None, seccomp: false, missing: Vec::new() }
+    }
+}
+
 impl fmt::Display for Sandbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let landlock = self.landlock.map(|abi| format!("Landlock (ABI {abi})"));
@@ -104,11 +111,7 @@ pub struct Closed {
 /// # Errors
 /// When it is required, and something of it is missing.
 pub fn close(wish: Wish) -> Result<Closed, NoSandbox> {
-    let mut closed = Closed {
-        sandbox: Sandbox { state: SandboxState::Off, landlock: None, seccomp: false, missing: Vec::new() },
-        wish,
-        scratch: None,
-    };
+    let mut closed = Closed { sandbox: Sandbox::off(), wish, scratch: None };
     if wish == Wish::Off {
         return Ok(closed);
     }
@@ -117,12 +120,47 @@ pub fn close(wish: Wish) -> Result<Closed, NoSandbox> {
         Ok(abi) => closed.sandbox.landlock = Some(abi),
         Err(why) => closed.sandbox.missing.push(format!("no Landlock: {why}")),
     }
-    match restrict_calls() {
+    match restrict_calls(Reach::Process) {
         Ok(()) => closed.sandbox.seccomp = true,
         Err(why) => closed.sandbox.missing.push(format!("no seccomp: {why}")),
     }
     closed.judge()?;
     Ok(closed)
+}
+
+/// Closes the sandbox around this thread alone, and around the threads that it
+/// starts: for a service, whose other threads go on using the network. Files are
+/// read and made below `scratch` only; what is open already stays open.
+///
+/// It is one closing, not two: a service hands open files to its threads, and
+/// these have nothing to walk.
+///
+/// # Errors
+/// When it is required, and something of it is missing.
+pub fn close_thread(wish: Wish, scratch: &Path) -> Result<Sandbox, NoSandbox> {
+    let mut closed = Closed { sandbox: Sandbox::off(), wish, scratch: None };
+    if wish == Wish::Off {
+        return Ok(closed.sandbox);
+    }
+    match restrict_thread_files(scratch) {
+        Ok(abi) => closed.sandbox.landlock = Some(abi),
+        Err(why) => closed.sandbox.missing.push(format!("no Landlock: {why}")),
+    }
+    match restrict_calls(Reach::Thread) {
+        Ok(()) => closed.sandbox.seccomp = true,
+        Err(why) => closed.sandbox.missing.push(format!("no seccomp: {why}")),
+    }
+    closed.judge()?;
+    Ok(closed.sandbox)
+}
+
+/// Which threads a filter of system calls is for, besides those that they start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// All of the process.
+    Process,
+    /// The one that asks.
+    Thread,
 }
 
 impl Closed {
@@ -178,17 +216,27 @@ fn restrict_files(read: &[PathBuf], scratch: Option<&Path>) -> Result<u32, Strin
     landlock::restrict(read, scratch)
 }
 
+#[cfg(target_os = "linux")]
+fn restrict_thread_files(scratch: &Path) -> Result<u32, String> {
+    landlock::restrict_below(scratch)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn restrict_thread_files(_scratch: &Path) -> Result<u32, String> {
+    Err("this system has none".to_owned())
+}
+
 #[cfg(not(target_os = "linux"))]
 fn restrict_files(_read: &[PathBuf], _scratch: Option<&Path>) -> Result<u32, String> {
     Err("this system has none".to_owned())
 }
 
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
-fn restrict_calls() -> Result<(), String> {
-    seccomp::restrict().map_err(|error| error.to_string())
+fn restrict_calls(reach: Reach) -> Result<(), String> {
+    seccomp::restrict(reach).map_err(|error| error.to_string())
 }
 
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"))))]
-fn restrict_calls() -> Result<(), String> {
+fn restrict_calls(_reach: Reach) -> Result<(), String> {
     Err("not known for this system".to_owned())
 }

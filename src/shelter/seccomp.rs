@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use libc::c_long;
 use seccompiler::{
     BackendError, BpfProgram, Error, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch, apply_filter_all_threads,
+    SeccompRule, TargetArch, apply_filter, apply_filter_all_threads,
 };
+
+use crate::shelter::Reach;
 
 /// Calls that are allowed whatever their arguments: reading and writing what is
 /// open, opening what Landlock lets through, memory, threads that exist,
@@ -116,16 +118,21 @@ const CLONE_THREAD: u64 = 0x0001_0000;
 /// CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET.
 const CLONE_NEW: u64 = 0x0002_0000 | 0x0200_0000 | 0x0400_0000 | 0x0800_0000 | 0x1000_0000 | 0x2000_0000 | 0x4000_0000;
 
-/// Puts all threads of the process, and all that they start, under the filter.
-pub(super) fn restrict() -> Result<(), Error> {
+/// Puts all threads of the process or this one, and all that they start, under
+/// the filter.
+pub(super) fn restrict(reach: Reach) -> Result<(), Error> {
     // clone3 has its flags in memory, where no filter can look. Told that there
     // is no such call, the C library makes threads by clone. The second filter
     // comes second because it allows no third.
     let hidden = [(libc::SYS_clone3, Vec::new())].into();
     let absent = filter(hidden, SeccompAction::Allow, SeccompAction::Errno(libc::ENOSYS.unsigned_abs()))?;
     let known = filter(calls()?, SeccompAction::Errno(libc::EPERM.unsigned_abs()), SeccompAction::Allow)?;
-    apply_filter_all_threads(&absent)?;
-    apply_filter_all_threads(&known)
+    let apply = |filter: &BpfProgram| match reach {
+        Reach::Process => apply_filter_all_threads(filter),
+        Reach::Thread => apply_filter(filter),
+    };
+    apply(&absent)?;
+    apply(&known)
 }
 
 fn filter(

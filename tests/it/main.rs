@@ -9,6 +9,8 @@ mod dvc;
 mod endless;
 mod excerpts;
 mod faults;
+#[cfg(feature = "gate")]
+mod gate;
 mod generated;
 mod hostile;
 mod hub;
@@ -33,4 +35,6 @@ mod tidy;
 mod triage;
 mod walk;
 mod walkthrough;
+#[cfg(feature = "gate")]
+mod webhooks;
 mod yara;

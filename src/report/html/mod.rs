@@ -67,6 +67,12 @@ fn fill(values: &[(&str, &str)]) -> String {
     out
 }
 
+/// The digests of the page's style and script, for pages that show it in a frame.
+#[cfg(feature = "gate")]
+pub(crate) fn html_hashes() -> (String, String) {
+    (hash(STYLE), hash(SCRIPT))
+}
+
 /// A digest as a content security policy spells it.
 fn hash(text: &str) -> String {
     STANDARD.encode(Sha256::digest(text))
