@@ -16,7 +16,7 @@ use crate::limits::Limits;
 use crate::policy::{DigestLists, Globs};
 use crate::report::{FileReport, Report};
 use crate::rules::RuleSet;
-use crate::source::{self, Covered, Finds, Found, Walk};
+use crate::source::{self, Covered, Finds, Folders, Found, Walk};
 
 /// Scans files under a rule set and limits.
 ///
@@ -162,7 +162,7 @@ impl<'r> Scanner<'r> {
 
     /// The second half of [`scan`](Self::scan).
     pub fn scan_found(&self, finds: Finds, progress: &dyn Progress) -> Report {
-        let Finds { found, excluded, .. } = finds;
+        let Finds { found, excluded, folders, .. } = finds;
         let covered = Covered::of(&found);
         let files = found.iter().map(|found| to_u64(found.reports())).sum();
         let bytes = found.iter().map(|found| found.size.saturating_mul(to_u64(found.reports())));
@@ -171,7 +171,7 @@ impl<'r> Scanner<'r> {
             let each = found.into_par_iter().map_init(
                 || self.job(),
                 |job, found| {
-                    let reports = Self::scan_one(job, &found, &covered);
+                    let reports = Self::scan_one(job, &found, &covered, &folders);
                     reports.iter().for_each(|report| progress.done(report));
                     reports
                 },
@@ -313,7 +313,7 @@ impl<'r> Scanner<'r> {
     }
 
     /// Scans once, and reports under each name.
-    fn scan_one(job: &mut Job<'_>, found: &Found, covered: &Covered) -> Vec<FileReport> {
+    fn scan_one(job: &mut Job<'_>, found: &Found, covered: &Covered, folders: &Folders) -> Vec<FileReport> {
         let place = found.shown();
         // The name that hints at what it is: a blob's own says nothing.
         let name = found.links.first().map_or(&place, |link| &link.file.path);
@@ -324,7 +324,7 @@ impl<'r> Scanner<'r> {
                 unexamined(name, found.size, Gap::new(GapReason::Interrupted, detail))
             }
             None => match source::open(&found.path) {
-                Ok((file, len)) => Self::scan_open(job, name, file, len, found),
+                Ok((file, len)) => Self::scan_open(job, name, (file, len), found, folders),
                 Err(error) => unexamined(name, found.size, Gap::new(GapReason::Unreadable, error.to_string())),
             },
         };
@@ -338,12 +338,13 @@ impl<'r> Scanner<'r> {
 
     /// Scans a file that is open, and notices when it changes meanwhile: what
     /// was read then is neither the one file nor the other.
-    fn scan_open(job: &mut Job<'_>, name: &str, file: File, len: u64, found: &Found) -> Artifact {
+    fn scan_open(job: &mut Job<'_>, name: &str, file: (File, u64), found: &Found, folders: &Folders) -> Artifact {
+        let (file, len) = file;
         let file = Arc::new(file);
         let state = || file.metadata().and_then(|meta| Ok((meta.len(), meta.modified()?))).ok();
         let before = state();
         let input = Input::positioned(Arc::<File>::clone(&file), len);
-        let mut artifact = job.stored_file(name, input, found.digest.clone());
+        let mut artifact = job.placed_file(name, input, found.digest.clone(), folders.around(&found.path));
         if state() != before {
             artifact.gaps.push(Gap::new(GapReason::Changed, "the file was written to while it was read"));
         }

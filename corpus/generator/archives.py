@@ -8,10 +8,12 @@ from .deflate import gzip_member, stored, xz_stream, zlib_stream
 from .joblibs import lzma_alone
 from .opcodes import dumps
 from .registry import CLEAN, INCOMPLETE, MALICIOUS, SUSPICIOUS
+from .sevenzip import sevenz
 from .texts import noise
 from .torch import EVIL, WHAT
 
 HONEST = dumps({"weights": [0.5, 0.25], "name": "linear"}, 4)
+NOTES = b"notes about the model\n"
 
 
 def xxhash32(data, seed=0):
@@ -106,6 +108,13 @@ def add_samples(corpus):
     add("lz4-two-frames.pkl.lz4", MALICIOUS, lz4_frame(HONEST) + lz4_frame(EVIL), "two lz4 frames, the second evil", "all frames are read")
     add("xz-two-streams.pkl.xz", MALICIOUS, xz_stream(HONEST) + bytes(4) + xz_stream(EVIL), "two xz streams with padding between, the second evil", "all streams are read")
     add("bz2-two-streams.pkl.bz2", MALICIOUS, bz2.compress(HONEST) + bz2.compress(EVIL), "two bzip2 streams, the second evil", "all streams are read")
+    lz4, zstd, ppmd, arm64, riscv = b"\x04\xf7\x11\x04", b"\x04\xf7\x11\x01", b"\x03\x04\x01", b"\x0a", b"\x0b"
+    add("7z-lz4.7z", MALICIOUS, sevenz("model.pkl", lz4_frame(EVIL), len(EVIL), lz4), f"{WHAT} in LZ4 in 7z", "a method that 7-Zip's relatives write")
+    add("7z-lz4-honest.7z", CLEAN, sevenz("notes.txt", lz4_frame(NOTES), len(NOTES), lz4), "a text in LZ4 in 7z", "the honest use")
+    add("7z-arm64.7z", MALICIOUS, sevenz("model.pkl", EVIL, len(EVIL), arm64), f"{WHAT} behind the filter for ARM64 code", "filters are undone")
+    add("7z-riscv.7z", MALICIOUS, sevenz("model.pkl", EVIL, len(EVIL), riscv), f"{WHAT} behind the filter for RISC-V code", "filters are undone")
+    add("7z-zstd.7z", INCOMPLETE, sevenz("notes.txt", zstd_frame(NOTES), len(NOTES), zstd), "a text in Zstandard in 7z", "not read, and said so")
+    add("7z-ppmd.7z", INCOMPLETE, sevenz("notes.txt", noise(40), 60, ppmd, b"\x06" + struct.pack("<I", 1 << 24)), "a member packed by PPMd in 7z", "not read, and said so")
     add("7z-header-only.7z", INCOMPLETE, b"7z\xbc\xaf\x27\x1c\0\x04" + bytes(4) + struct.pack("<2QI", 0, 4000, 0) + noise(40), "the start of a 7z archive", "recognised, not examined")
 
     for case, entry, what in [
@@ -121,6 +130,19 @@ def add_samples(corpus):
     add("tar-setuid.tar", SUSPICIOUS, tar_file([Entry("tool", b"echo\n", mode=0o4755)]), "a set-user-id file", "no model has one")
     add("tar-pax-honest.tar", CLEAN, tar_file([pax({"path": "größe/" + "x" * 120 + ".txt", "mtime": "1700000000.5"}), ("short.txt", b"text\n")]), "a pax header with a long name", "long names need one")
     add("tar-gnu-honest.tar", CLEAN, tar_file([gnu_long_name("folder/" + "x" * 120 + ".txt"), ("short.txt", b"text\n")]), "a GNU long name", "long names need one")
+    # An array of zeros but for its header and its last number: without the map it is cut short.
+    head = b"{'descr': '<f4', 'fortran_order': False, 'shape': (256,), }".ljust(117) + b"\n"
+    head, last, size = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head, b"\0\0\x80\x3f", 128 + 1024
+    pairs = [(0, 128), (size - 4, 4)]
+    both = [field for offset, length in pairs for field in (("GNU.sparse.offset", offset), ("GNU.sparse.numbytes", length))]
+    one = {"GNU.sparse.size": size, "GNU.sparse.numblocks": 2, "GNU.sparse.map": "0,128,1148,4", "GNU.sparse.name": "w.npy"}
+    new = {"GNU.sparse.major": 1, "GNU.sparse.minor": 0, "GNU.sparse.name": "w.npy", "GNU.sparse.realsize": size}
+    lines = b"2\n0\n128\n1148\n4\n"
+    add("tar-sparse-00.tar", CLEAN, tar_file([pax([("GNU.sparse.size", size), ("GNU.sparse.numblocks", 2), *both]), ("w.npy", head + last)]), "a sparse member of GNU format 0.0", "its map is in records that repeat")
+    add("tar-sparse-01.tar", CLEAN, tar_file([pax(one), ("GNUSparseFile.0/w.npy", head + last)]), "a sparse member of GNU format 0.1", "its map is one record")
+    add("tar-sparse-10.tar", CLEAN, tar_file([pax(new), ("GNUSparseFile.0/w.npy", lines + bytes(512 - len(lines)) + head + last)]), "a sparse member of GNU format 1.0", "its map is before the data")
+    evil_pairs = [("GNU.sparse.offset", 0), ("GNU.sparse.numbytes", 9), ("GNU.sparse.offset", 9), ("GNU.sparse.numbytes", len(EVIL) - 9)]
+    add("tar-sparse-00-evil.tar", MALICIOUS, tar_file([pax([("GNU.sparse.size", len(EVIL)), ("GNU.sparse.numblocks", 2), *evil_pairs]), ("model.pkl", EVIL)]), f"a sparse member of GNU format 0.0: {WHAT}", "what unpacking writes is read")
     add("tar-concatenated.tar", MALICIOUS, tar + evil_tar, "two archives behind each other, the second evil", "readers that ignore zero blocks go on")
     add("tar-after-end.tar", MALICIOUS, tar + EVIL, f"{WHAT} behind the end blocks", "bytes behind the end are read")
     add("tar-blocking.tar", CLEAN, tar + bytes(10240 - len(tar) % 10240), "an archive padded to 10 KiB", "the usual blocking factor")

@@ -42,9 +42,9 @@ def tar_file(entries, end=True):
 
 
 def pax(fields):
-    """A pax header for the member that follows."""
+    """A pax header for the member that follows: a dictionary, or pairs where keys repeat."""
     body = b""
-    for key, value in fields.items():
+    for key, value in fields.items() if isinstance(fields, dict) else fields:
         tail = f" {key}={value}\n".encode("utf-8")
         size = len(tail)
         while size != len(str(size)) + len(tail):

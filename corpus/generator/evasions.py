@@ -31,6 +31,8 @@ def unlisted_callables(corpus):
         "a function of an unknown package, called with an address", "the same for a connection")
     add("foreign-given-names", SUSPICIOUS, call("weighin_example.tools.prepare", ["cat", "dog", "a; b", "time"], "the cat sat", "10 > 9"),
         "a function of an unknown package, called with labels", "words that are programs too: the look-alike of a command")
+    add("foreign-given-sentences", SUSPICIOUS, call("weighin_example.tools.prepare", ["cat | dog", "python | ruby"], "Sleep; wake up", "the lambda calculus", "import duties rose"),
+        "a function of an unknown package, called with labels and sentences", "signs and words that shells and Python know stand in prose too")
     add("framework-helper", MALICIOUS, call("torch.utils.weighin_example.prepare", 3),
         "a function of torch that rebuilds nothing", "frameworks are full of helpers; those that picklers write are known")
     add("framework-rebuild", SUSPICIOUS, call("torch._utils._rebuild_weighin_tensor", 3),

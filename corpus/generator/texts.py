@@ -123,6 +123,7 @@ def repository(corpus):
         corpus.add(f"text/repository/{name}", CLEAN, data, what, why)
 
     add("README.md", README, "a model card that mentions eval, os.system and pip")
+    add("LICENSE", "Copyright (c) 2018, Somebody, Someone, and the others who wrote this, of a place or another\nAll rights reserved.\n\n" + "Redistribution and use are permitted provided that the conditions are met.\n" * 12, "a licence, whose first letter begins a pickle of one string", "prose that happens to hold opcodes is prose")
     add("config.json", pretty(CONFIG), "a transformers config")
     add("generation_config.json", pretty({"bos_token_id": 1, "do_sample": True, "temperature": 0.7, "transformers_version": "4.44.0"}), "a generation config")
     add("tokenizer.json", pretty(TOKENIZER), "a byte-pair tokenizer with alarming words in its vocabulary")

@@ -5,7 +5,7 @@ import zlib
 
 from . import executables
 from .archives import zstd_frame
-from .deflate import deflate_longest_zeros, deflate_zeros, xz_stream
+from .deflate import deflate, deflate_longest_zeros, deflate_zeros, xz_stream
 from .joblibs import lzma_alone
 from .opcodes import asm, dumps
 from .registry import CLEAN, COMMAND, INCOMPLETE, MALICIOUS, SUSPICIOUS
@@ -97,6 +97,9 @@ def disagreements(add):
     add("tampered-honest-crc.zip", SUSPICIOUS, zip_file([Member("notes.txt", TEXT, central={"crc": 5})]), "a text whose CRC is wrong", "damage or tampering: the content is clean, the archive is not right")
     add("tampered-size-honest.zip", SUSPICIOUS, zip_file([Member("notes.txt", TEXT, local={"size": 4, "packed": 4})]), "a text whose local header claims another size", "no writer makes this")
     add("checksum-absent.pt", CLEAN, torch_zip_without_checksums(clean), "a torch zip whose checksums are all zero", "torch.serialization.set_crc32_options(False) writes this")
+    add("deflate64.zip", MALICIOUS, zip_file([Member("model.pkl", EVIL, 9, raw=deflate(EVIL))]), "an evil pickle in Deflate64", "Windows writes it for large files")
+    add("deflate64-honest.zip", CLEAN, zip_file([Member("notes.txt", TEXT, 9, raw=deflate(TEXT))]), "a text in Deflate64", "Windows writes it for large files")
+    add("deflate64-broken.zip", INCOMPLETE, zip_file([Member("notes.txt", TEXT, 9, raw=b"\xff" * 20)]), "Deflate64 that is none", "what cannot be unpacked has not been examined")
     add("method-unknown.zip", INCOMPLETE, zip_file([Member("model.pkl", EVIL, 95, raw=bytes(range(40)))]), "a member packed with method 95 and no readable data", "what cannot be unpacked has not been examined")
     add("encrypted.zip", INCOMPLETE, zip_file([Member("model.pkl", bytes(40), flags=0x1, raw=bytes((i * 73 + 41) & 0xFF for i in range(52)))]),
         "an encrypted member", "the honest use of the encryption bit: not examined, never clean")

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use crate::artifact::{Artifact, Gap, GapReason};
 use crate::clock::Clock;
+use crate::engine::beside::Folder;
 use crate::engine::cx::Cx;
 use crate::engine::recognise::{self, Candidate, Ends};
 use crate::engine::signatures::without_pickles;
@@ -52,6 +53,8 @@ pub(crate) struct Job<'e> {
     digestible: u64,
     /// The digest that the current file must have.
     stored: Option<StoredDigest>,
+    /// What lies beside the current file.
+    folder: Option<Arc<Folder>>,
 }
 
 /// One artifact to examine.
@@ -88,6 +91,7 @@ impl<'e> Job<'e> {
             viewed: 0,
             digestible: 0,
             stored: None,
+            folder: None,
         }
     }
 
@@ -96,11 +100,20 @@ impl<'e> Job<'e> {
         self.options.depth == Depth::Header
     }
 
-    /// Examines one file whose digest its place tells.
-    pub(crate) fn stored_file(&mut self, name: &str, input: Input, stored: Option<StoredDigest>) -> Artifact {
+    /// Examines one file of which its place tells something: the digest, or
+    /// what lies beside it.
+    pub(crate) fn placed_file(
+        &mut self,
+        name: &str,
+        input: Input,
+        stored: Option<StoredDigest>,
+        folder: Option<Arc<Folder>>,
+    ) -> Artifact {
         self.stored = stored;
+        self.folder = folder;
         let artifact = self.file(name, input);
         self.stored = None;
+        self.folder = None;
         artifact
     }
 
@@ -226,6 +239,11 @@ impl<'e> Job<'e> {
             && let Some(stored) = &self.stored
         {
             stored.compare(&input, &mut artifact);
+        }
+        if depth == 0
+            && let Some(folder) = &self.folder
+        {
+            folder.tell(&mut artifact);
         }
         super::promise::compare(&mut artifact);
         self.digests.compare(&mut artifact);

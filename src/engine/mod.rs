@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 mod around;
+mod beside;
 mod cx;
 mod examine;
 mod executables;
@@ -44,6 +45,7 @@ pub(crate) struct Options {
     pub stop: Arc<AtomicBool>,
 }
 
+pub(crate) use beside::Folder;
 pub use cx::Cx;
 pub(crate) use examine::Job;
 pub use stored::{DigestValue, StoredDigest};

@@ -15,6 +15,11 @@ pub(super) fn deflate(feed: Feed, _limits: &Limits) -> io::Result<Box<dyn Read>>
     Ok(Box::new(Inflate::new(feed, false)))
 }
 
+/// Deflate with a window of 64 KiB (APPNOTE 4.4.5, method 9).
+pub(super) fn deflate64(feed: Feed, _limits: &Limits) -> io::Result<Box<dyn Read>> {
+    Ok(Box::new(deflate64::Deflate64Decoder::with_buffer(feed)))
+}
+
 /// zlib, RFC 1950.
 pub(super) fn zlib(feed: Feed, _limits: &Limits) -> io::Result<Box<dyn Read>> {
     Ok(Box::new(Inflate::new(feed, true)))

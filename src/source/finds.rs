@@ -4,20 +4,22 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::source::Found;
+use crate::source::{Folders, Found};
 
 /// The files that a scan is going to read.
 #[derive(Debug, Clone)]
 pub struct Finds {
     roots: Vec<PathBuf>,
     pub(crate) found: Vec<Found>,
+    pub(crate) folders: Folders,
     /// How many the policy left out.
     pub(crate) excluded: usize,
 }
 
 impl Finds {
     pub(crate) fn new(roots: &[PathBuf], found: Vec<Found>, excluded: usize) -> Self {
-        Self { roots: roots.to_vec(), found, excluded }
+        let folders = Folders::of(&found);
+        Self { roots: roots.to_vec(), found, folders, excluded }
     }
 
     /// What has to be readable to scan them: the paths that were named, and

@@ -1,6 +1,7 @@
 //! Where files come from: files and directory trees, the local cache of the
 //! Hugging Face Hub, and standard input.
 
+mod beside;
 mod dvc;
 mod finds;
 mod hf_cache;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use crate::artifact::Gap;
 
 pub use crate::engine::{DigestValue, StoredDigest};
+pub(crate) use beside::Folders;
 pub(crate) use dvc::Covered;
 pub use finds::Finds;
 pub use hf_cache::{Absent, HfCache};

@@ -71,7 +71,21 @@ pub(crate) fn payload(text: &[u8]) -> Option<(Vec<u8>, Nature)> {
         return None;
     }
     let bytes = base64(text)?;
+    if is_digest(&bytes) {
+        return None;
+    }
     nature(&bytes).map(|nature| (bytes, nature))
+}
+
+/// Whether a few bytes only begin like a pickle, as one digest in a million
+/// does: lists of packages hold many.
+fn is_digest(bytes: &[u8]) -> bool {
+    const LONGEST: usize = 64;
+    if bytes.len() > LONGEST || bytes.first() != Some(&0x80) {
+        return false;
+    }
+    let run = crate::formats::pickle::dry_run(bytes);
+    run.broken && run.imports == 0
 }
 
 /// Whether `byte` is a digit of base64, in either alphabet.

@@ -100,7 +100,6 @@ const SOURCE: &[&str] = &[
     "open(",
     "print(",
     "lambda:",
-    "lambda ",
     "__class__",
     "__globals__",
     "__builtins__",
@@ -173,15 +172,9 @@ fn of_text(text: &str, listed: Option<Listed>) -> Option<&'static str> {
     if known && (listed || line || text.starts_with(['/', '\\'])) || is_script(text) {
         return Some("command");
     }
-    let imports = text.lines().flat_map(|line| line.split(';')).any(|statement| {
-        let mut words = statement.split_whitespace();
-        match words.next() {
-            Some("import") => words.next().is_some_and(is_module) && !statement.contains("import the"),
-            Some("from") => words.nth(1) == Some("import"),
-            _ => false,
-        }
-    });
-    if imports || SOURCE.iter().any(|part| text.contains(part)) {
+    let imports = text.lines().flat_map(|line| line.split(';')).any(|statement| is_import(statement, text));
+    let function = text.split_once("lambda ").is_some_and(|(_, rest)| rest.contains(':'));
+    if imports || function || SOURCE.iter().any(|part| text.contains(part)) {
         return Some("source");
     }
     if is_address(text) {
@@ -190,12 +183,31 @@ fn of_text(text: &str, listed: Option<Listed>) -> Option<&'static str> {
     is_path(text).then_some("path")
 }
 
+/// A statement of `text` that imports a module; "import duties rose" is none.
+fn is_import(statement: &str, text: &str) -> bool {
+    let mut words = statement.split_whitespace();
+    match (words.next(), words.next(), words.next()) {
+        (Some("import"), Some(module), next) if is_module(module) => {
+            let goes_on = module.ends_with(',') || next.is_none_or(|next| next == "as");
+            goes_on && (crate::names::is_stdlib(module) || text.contains(['(', ';', '\n', '=']))
+        }
+        (Some("from"), Some(_), next) => next == Some("import"),
+        _ => false,
+    }
+}
+
 /// Words that a shell would take apart.
 fn is_script(text: &str) -> bool {
-    ["$(", "`", " && ", " || ", " | ", "; ", " > ", " >> ", " 2>", "/dev/tcp/"].iter().any(|part| text.contains(part))
+    let any = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
+    let certain = any(&["$(", "`", " && ", " || ", " >> ", " 2>", "/dev/tcp/"]);
+    // These stand between labels and in sentences as well.
+    let doubtful = any(&[" | ", "; ", " > "]);
+    (certain || doubtful)
         && text.split(['|', ';', '&', '(', '`']).any(|part| {
             let program = shell::program(part);
+            let plain = WORDS.contains(&program.as_str());
             PROGRAMS.contains(&program.as_str())
+                && (certain || !plain || part.split_whitespace().skip(1).any(looks_like_operand))
         })
 }
 

@@ -73,6 +73,11 @@ impl Format for Pickle {
             return Match::Magic;
         }
         let saw_all = run.length >= to_u64(head.first.len());
+        // `Copyright` begins like a pickle of one string. What imports nothing,
+        // and ends in the middle of a text, is that text.
+        if text && run.stopped && run.imports == 0 && !saw_all && !head.is_named(self.about().extensions) {
+            return Match::No;
+        }
         // What fits as far as can be seen, and goes on: padding comes first.
         let goes_on = !run.broken && !run.stopped && !whole_in_sight && fits(head, run.length);
         let enough = goes_on

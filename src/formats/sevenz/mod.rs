@@ -29,8 +29,8 @@ impl Format for SevenZ {
             title: "7z (7zFormat.txt of the LZMA SDK)",
             extensions: &[".7z"],
             reads: "names, links, and the content of every member, solid or not: copy, LZMA, LZMA2, bzip2, deflate, \
-                    branch filters, delta",
-            leaves_out: "encrypted members and headers, PPMd, Zstandard, Brotli, archives in several files",
+                    LZ4, branch filters, delta",
+            leaves_out: "encrypted members and headers, PPMd (its memory can't be bounded), Zstandard, Brotli, archives in several files",
         }
     }
 

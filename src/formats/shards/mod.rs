@@ -28,7 +28,7 @@ impl Format for Shards {
             title: "Indices of sharded checkpoints (*.index.json), Core ML package and TensorFlow.js manifests",
             extensions: &[".index.json", "Manifest.json", "model.json"],
             reads: "every path to another file",
-            leaves_out: "whether the files are there",
+            leaves_out: "whether files in other folders are there",
         }
     }
 

@@ -58,6 +58,8 @@ struct Next {
     pax: BTreeMap<Vec<u8>, Vec<u8>>,
     long_name: Option<Vec<u8>>,
     long_link: Option<Vec<u8>>,
+    /// Offsets and lengths of GNU's sparse format 0.0, which repeats its keys.
+    sparse: Vec<u64>,
 }
 
 /// A walk through one file.
@@ -193,6 +195,11 @@ impl Walk<'_> {
                 let target = if header.typeflag == b'g' { &mut self.global } else { &mut self.next.pax };
                 for record in wire::pax(&body) {
                     match record {
+                        Some((key, value))
+                            if matches!(key.as_slice(), b"GNU.sparse.offset" | b"GNU.sparse.numbytes") =>
+                        {
+                            self.next.sparse.extend(decimal(&value));
+                        }
                         Some((key, value)) => {
                             target.insert(key, value);
                         }
@@ -270,22 +277,21 @@ impl Walk<'_> {
     }
 
     /// GNU's sparse members in pax archives: 0.0 and 0.1 have their map in the
-    /// pax header, 1.0 at the start of the data, in decimal lines.
+    /// pax header, as repeated records or as one, 1.0 at the start of the data, in decimal lines.
     fn pax_sparse(&self, next: &Next, stored: &Input, cx: &Cx<'_, '_>) -> Result<Option<Expanded>, Stop> {
-        let number = |text: &[u8]| std::str::from_utf8(text).ok().and_then(|text| text.trim().parse::<u64>().ok());
         let size = [&b"GNU.sparse.realsize"[..], b"GNU.sparse.size"].into_iter().find_map(|key| self.value(next, key));
-        let Some(size) = size.and_then(number) else { return Ok(None) };
+        let Some(size) = size.and_then(decimal) else { return Ok(None) };
         if let Some(map) = self.value(next, b"GNU.sparse.map") {
-            let numbers: Vec<u64> = map.split(|byte| *byte == b',').filter_map(number).collect();
+            let numbers: Vec<u64> = map.split(|byte| *byte == b',').filter_map(decimal).collect();
             return Ok(Some((in_pairs(&numbers), stored.clone(), size)));
         }
         if self.value(next, b"GNU.sparse.major") != Some(b"1") {
-            return Err(Stop::unsupported(0, "a sparse member of GNU format 0.0"));
+            return Ok(Some((in_pairs(&next.sparse), stored.clone(), size)));
         }
         let mut cursor = stored.cursor();
         let mut line = || -> Result<u64, Stop> {
             let at = cursor.position();
-            number(cursor.until(b'\n', 24)?).ok_or_else(|| Stop::malformed(at, "a sparse map is not decimal"))
+            decimal(cursor.until(b'\n', 24)?).ok_or_else(|| Stop::malformed(at, "a sparse map is not decimal"))
         };
         let count = line()?;
         let mut numbers = Vec::new();
@@ -302,6 +308,10 @@ impl Walk<'_> {
 
 /// A sparse member: its map, what is stored of it, and its real size.
 type Expanded = (Vec<(u64, u64)>, Input, u64);
+
+fn decimal(text: &[u8]) -> Option<u64> {
+    std::str::from_utf8(text).ok()?.trim().parse().ok()
+}
 
 fn in_pairs(numbers: &[u64]) -> Vec<(u64, u64)> {
     numbers.chunks_exact(2).filter_map(|pair| Some((*pair.first()?, *pair.get(1)?))).collect()

@@ -8,6 +8,7 @@ use crate::limits::Limits;
 
 pub(super) const STORED: u16 = 0;
 pub(super) const DEFLATE: u16 = 8;
+const DEFLATE64: u16 = 9;
 const BZIP2: u16 = 12;
 const LZMA: u16 = 14;
 /// Zstandard's first number, given up in APPNOTE 6.3.8.
@@ -21,6 +22,7 @@ pub(super) const AES: u16 = 99;
 pub(super) fn decoder(method: u16) -> Option<Open> {
     Some(match method {
         DEFLATE => codec::deflate,
+        DEFLATE64 => codec::deflate64,
         BZIP2 => codec::bzip2,
         LZMA => |feed, limits| codec::zip_lzma(feed, None, limits),
         ZSTD_OLD | ZSTD => codec::zstd,
@@ -43,6 +45,7 @@ pub(super) fn label(method: u16) -> String {
     match method {
         STORED => "stored".to_owned(),
         DEFLATE => "deflate".to_owned(),
+        DEFLATE64 => "deflate64".to_owned(),
         BZIP2 => "bzip2".to_owned(),
         LZMA => "lzma".to_owned(),
         ZSTD_OLD | ZSTD => "zstd".to_owned(),
@@ -57,7 +60,6 @@ pub(super) fn name(method: u16) -> String {
         1 => "shrunk",
         2..=5 => "reduced",
         6 => "imploded",
-        9 => "deflate64",
         10 => "PKWARE implode",
         96 => "JPEG",
         97 => "WavPack",

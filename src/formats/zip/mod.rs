@@ -47,7 +47,7 @@ impl Format for Zip {
             reads: "both headers of every member and what they disagree about, members that only one of them lists, \
                     all end records, names, links, and the content of every member: stored, deflate, bzip2, LZMA, \
                     xz, Zstandard",
-            leaves_out: "checksums of members above 16 MiB, deflate64 and older methods, archives in several files",
+            leaves_out: "checksums of members above 16 MiB, PPMd and methods older than deflate, archives in several files",
         }
     }
 
