@@ -265,12 +265,8 @@ impl<'r> Scanner<'r> {
     /// a copy, what the copy is made of, and what is fetched ahead.
     #[cfg(feature = "sweep")]
     pub(crate) fn weight(&self, size: u64) -> u64 {
-        let copy = if size <= self.limits.memory_bytes { size } else { self.limits.memory_bytes };
-        let ahead = match self.options.depth {
-            Depth::Full => 24 << 20,
-            Depth::Header => 4 << 20,
-        };
-        copy.saturating_mul(2).saturating_add(size.min(ahead))
+        let copy = size.min(self.limits.memory_bytes);
+        copy.saturating_mul(2).saturating_add(crate::remote::weight(self.options.depth, size))
     }
 
     /// What decides which facts there are, besides the bytes and the depth.

@@ -8,6 +8,22 @@ use bytes::Bytes;
 use crate::engine::Depth;
 use crate::input::{to_u64, to_usize};
 
+/// Largest object that is fetched once, whatever reads it.
+const WHOLE: u64 = 64 << 20;
+
+/// Bytes that are kept of larger ones.
+const PART: u64 = 16 << 20;
+
+fn kept(size: u64) -> u64 {
+    if size <= WHOLE { size.max(PART) } else { PART }
+}
+
+/// How many bytes of memory reading an object of `size` takes.
+pub(crate) fn weight(depth: Depth, size: u64) -> u64 {
+    let plan = Plan::of(depth, size);
+    size.min(to_u64(plan.kept.saturating_add(plan.most.saturating_mul(2))))
+}
+
 /// How an object is fetched.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
@@ -23,14 +39,14 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn of(depth: Depth) -> Self {
+    pub(super) fn of(depth: Depth, size: u64) -> Self {
         match depth {
             // Hops from header to header: a zip of a gigabyte has some 300
             // members, and should not cost more than 1 MiB.
             Depth::Header => Self { least: 2 << 10, most: 1 << 20, kept: 4 << 20, window: 1 << 10 },
             // Every byte will be wanted. Parsers read some of it before the
-            // sweep does; what fits is kept for that.
-            Depth::Full => Self { least: 64 << 10, most: 4 << 20, kept: 16 << 20, window: 64 << 10 },
+            // sweep does: what fits is kept for that, and otherwise a little.
+            Depth::Full => Self { least: 64 << 10, most: 4 << 20, kept: to_usize(kept(size)), window: 64 << 10 },
         }
     }
 }
@@ -117,7 +133,7 @@ mod tests {
 
     #[test]
     fn requests_grow_while_reading_goes_on() {
-        let mut cache = Cache::new(Plan::of(Depth::Header));
+        let mut cache = Cache::new(Plan::of(Depth::Header, 1 << 30));
         assert_eq!(fetched(&mut cache, 0, 1), 2 << 10);
         assert_eq!(fetched(&mut cache, 2 << 10, 1), 4 << 10);
         assert_eq!(fetched(&mut cache, 6 << 10, 1), 8 << 10);

@@ -115,9 +115,9 @@ async fn fetch_pinned(
     range: Range<u64>,
     whole: bool,
 ) -> Result<(Bytes, Pin), Failure> {
-    let mut options = GetOptions::default();
     // All of it needs no server that knows ranges.
-    options.range = (!whole).then(|| GetRange::Bounded(range.clone()));
+    let part = (!whole).then(|| GetRange::Bounded(range.clone()));
+    let mut options = GetOptions { range: part, ..GetOptions::default() };
     pin.condition(&mut options);
     let answer = store.get_opts(&location, options).await?;
     let seen = Pin(answer.meta.clone());

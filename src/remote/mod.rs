@@ -21,6 +21,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+#[cfg(feature = "sweep")]
+pub(crate) use cache::weight;
 pub use listing::{Entry, Listed, Listing, Unlisted};
 pub use object::{Object, Traffic};
 pub use store::{Store, is_url};

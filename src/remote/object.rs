@@ -66,7 +66,7 @@ impl Object {
         depth: Depth,
         within: Duration,
     ) -> Self {
-        let plan = Plan::of(depth);
+        let plan = Plan::of(depth, pin.0.size);
         Self {
             remote: remote.clone(),
             store,

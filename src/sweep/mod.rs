@@ -281,7 +281,7 @@ impl Course<'_, '_, '_> {
                 Step::Page(page) => self.page(target, page)?,
                 Step::Failed(file) => {
                     self.is_whole = false;
-                    self.count(file, &[]);
+                    self.count(*file, &[]);
                 }
             }
         }

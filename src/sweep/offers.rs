@@ -69,7 +69,7 @@ pub(super) struct Offer {
 /// Where its bytes are.
 #[derive(Debug)]
 pub(super) enum Source {
-    Object(Store, Entry),
+    Object(Box<(Store, Entry)>),
     File(PathBuf),
     Open(File, u64),
     /// Nowhere, or nobody needs them any more.
@@ -99,7 +99,7 @@ impl Offer {
             version_id: entry.version().map(str::to_owned),
             last_modified: Some(entry.modified()),
             problem: None,
-            source: Source::Object(store.clone(), entry),
+            source: Source::Object(Box::new((store.clone(), entry))),
         }
     }
 
@@ -145,7 +145,7 @@ impl Offer {
 pub(super) enum Step {
     Page(Vec<Offer>),
     /// Part of it could not be listed.
-    Failed(FileReport),
+    Failed(Box<FileReport>),
 }
 
 /// All that a target holds, page by page.
@@ -171,7 +171,7 @@ impl Offers {
                     if unlisted.is_end {
                         let mut artifact = Artifact::new(unlisted.uri.as_str(), 0);
                         artifact.gaps.push(gap);
-                        Step::Failed(FileReport::new(unlisted.uri, artifact))
+                        Step::Failed(Box::new(FileReport::new(unlisted.uri, artifact)))
                     } else {
                         Step::Page(vec![Offer::unreadable(unlisted.uri, gap)])
                     }

@@ -168,7 +168,8 @@ fn read(worker: &mut Worker<'_>, offer: &mut Offer, fetched: &mut Fetched) -> Ar
         return unexamined(&offer.uri, offer.size, Gap::new(GapReason::Interrupted, detail));
     }
     match std::mem::replace(&mut offer.source, Source::None) {
-        Source::Object(store, entry) => {
+        Source::Object(place) => {
+            let (store, entry) = *place;
             let object = Arc::new(store.object(&entry, worker.depth()));
             let input = Input::positioned(Arc::<Object>::clone(&object), offer.size);
             let mut artifact = worker.examine(&offer.uri, input);
