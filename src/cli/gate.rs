@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use tokio::sync::mpsc;
-use weighin::gate::{Config, Gate, Hub, Mlflow, Tls, Tokens, secret};
+use weighin::gate::{Config, Gate, Hub, Mlflow, Prefixes, Tls, Tokens, secret};
 use weighin::report::ExitCode;
 
 use crate::cli::sandbox::SandboxArgs;
@@ -36,6 +36,10 @@ pub(super) struct Args {
     /// Their private key in PEM.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// Read objects below this prefix when they are asked for by URI, such as
+    /// `s3://bucket/models/`; repeatable.
+    #[arg(long, value_name = "PREFIX")]
+    uri_prefix: Vec<String>,
     #[command(flatten)]
     webhooks: Webhooks,
     #[command(flatten)]
@@ -150,6 +154,7 @@ impl Args {
         if let (Some(cert), Some(key)) = (&self.tls_cert, &self.tls_key) {
             config.tls = Some(Tls::load(cert, key)?);
         }
+        config.uris = Prefixes::new(&self.uri_prefix)?;
         self.webhooks.apply(&mut config)?;
         Ok(config)
     }

@@ -27,6 +27,7 @@ mod spool;
 mod store;
 mod tls;
 mod tokens;
+mod uri;
 mod webhook;
 
 use std::path::PathBuf;
@@ -42,6 +43,7 @@ pub use openapi::openapi;
 pub use reason::{Decision, Reason, reason_table};
 pub use tls::Tls;
 pub use tokens::Tokens;
+pub use uri::Prefixes;
 pub use webhook::{Hub, Mlflow, secret};
 
 use crate::RuleSet;
@@ -99,6 +101,8 @@ pub struct Config {
     pub tokens: Option<Tokens>,
     /// Certificate and key; absent, connections are plain.
     pub tls: Option<Tls>,
+    /// Where objects may be read that are asked for by URI.
+    pub uris: Prefixes,
     /// The tracking server whose webhooks are heard.
     pub mlflow: Option<Mlflow>,
     /// The Hub whose webhooks are heard.
@@ -123,6 +127,7 @@ impl Default for Config {
             sandbox: Wish::Auto,
             tokens: None,
             tls: None,
+            uris: Prefixes::default(),
             mlflow: None,
             hub: None,
         }
@@ -232,11 +237,6 @@ impl Gate {
             report
         };
         self.pool.run(work).await.ok_or_else(|| Reason::Failed.into())
-    }
-
-    /// The bytes of the object at `uri`, when it may be read.
-    async fn fetch_uri(&self, _uri: &str) -> Result<(String, Spooled), Refusal> {
-        Err(Reason::UriNotAllowed.into())
     }
 
     /// Judges what has been scanned by the policy.

@@ -74,6 +74,13 @@ pub(super) struct Pool {
 /// Sets the flag when it is dropped: nobody waits any more.
 pub(super) struct StopOnDrop(Arc<AtomicBool>);
 
+impl StopOnDrop {
+    /// Sets `stop`.
+    pub(super) fn new(stop: &Arc<AtomicBool>) -> Self {
+        Self(Arc::clone(stop))
+    }
+}
+
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
@@ -135,7 +142,7 @@ impl Pool {
     ) -> Option<FileReport> {
         let stop = Arc::new(AtomicBool::new(false));
         let (answer, answered) = oneshot::channel();
-        let _stop = StopOnDrop(Arc::clone(&stop));
+        let _stop = StopOnDrop::new(&stop);
         self.queue.lock().0.push_back(Job { work: Box::new(work), stop, answer });
         self.queue.come.notify_one();
         answered.await.ok().flatten()

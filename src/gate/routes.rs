@@ -204,10 +204,17 @@ async fn scan(State(gate): State<Arc<Gate>>, request: Request) -> Response<Body>
 /// however it does; the thread, should it be at the file, is told to stop.
 async fn take(gate: &Arc<Gate>, request: Request, note: &mut Note) -> Result<Response<Body>, Refusal> {
     let place = gate.place()?;
-    let (name, spooled) = receive(gate, request).await?;
-    note.name = Some(name.clone());
-    note.bytes = Some(spooled.len());
-    let report = gate.scan(&name, spooled).await?;
+    let report = match receive(gate, request).await? {
+        Received::Body(name, spooled) => {
+            note.name = Some(name.clone());
+            gate.scan(&name, spooled).await?
+        }
+        Received::Uri(uri) => {
+            note.name = Some(uri.clone());
+            gate.scan_uri(&uri).await?
+        }
+    };
+    note.bytes = Some(report.size);
     note.sha256.clone_from(&report.sha256);
     note.verdict = Some(report.verdict);
     let answer = answer(gate, report, note.clone()).await;
@@ -215,8 +222,15 @@ async fn take(gate: &Arc<Gate>, request: Request, note: &mut Note) -> Result<Res
     answer
 }
 
-/// The body in the spool, and the file's name.
-async fn receive(gate: &Gate, request: Request) -> Result<(String, Spooled), Refusal> {
+/// What a request brings.
+enum Received {
+    /// A file's name, and its bytes in the spool.
+    Body(String, Spooled),
+    /// Where a file is.
+    Uri(String),
+}
+
+async fn receive(gate: &Gate, request: Request) -> Result<Received, Refusal> {
     let (parts, body) = request.into_parts();
     body::check(&parts.headers, &gate.spool)?;
     let kind = body::text(&parts.headers, header::CONTENT_TYPE).unwrap_or_default().to_owned();
@@ -224,7 +238,7 @@ async fn receive(gate: &Gate, request: Request) -> Result<(String, Spooled), Ref
     let essence = kind.split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case(JSON) {
         let asked: ByUri = serde_json::from_slice(&body.short().await?).map_err(|error| bad(error.to_string()))?;
-        return gate.fetch_uri(&asked.uri).await;
+        return Ok(Received::Uri(asked.uri));
     }
     let in_header =
         parts.headers.get("x-weighin-name").map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
@@ -238,7 +252,7 @@ async fn receive(gate: &Gate, request: Request) -> Result<(String, Spooled), Ref
     };
     let name = in_query.or(in_header).or(in_form).filter(|name| !name.is_empty());
     let name = name.unwrap_or_else(|| "upload".to_owned());
-    Ok((name.chars().take(NAME_CHARS).collect(), spooled))
+    Ok(Received::Body(name.chars().take(NAME_CHARS).collect(), spooled))
 }
 
 /// The answer about what was scanned. Large reports take a while to write.

@@ -93,7 +93,8 @@ echo "== end"
 python3 tests/gate/load.py kill "$port" "$gate" "$spool"
 gate ending
 kill -TERM "$gate"
-wait "$gate" && echo "end: SIGTERM, exit 0"
+wait "$gate"
+echo "end: SIGTERM, exit 0"
 
 echo "== MLflow"
 mlflow_port=$(free_port)
@@ -107,9 +108,9 @@ printf '%s\n' "$secret" >"$work/secret"
 ) &
 pids+=($!)
 up "http://127.0.0.1:$mlflow_port/health" || { cat "$work/mlflow.log" >&2; exit 1; }
-gate mlflow --mlflow "http://127.0.0.1:$mlflow_port" --mlflow-secret "$work/secret"
-MLFLOW_DISABLE_TELEMETRY=true "$venv/bin/python" tests/gate/mlflow.py "$mlflow_port" "$port" "$secret" corpus ||
-  { tail -n 40 "$work/mlflow.log" "$work/mlflow.log" >&2; exit 1; }
+gate hooked --mlflow "http://127.0.0.1:$mlflow_port" --mlflow-secret "$work/secret"
+MLFLOW_DISABLE_TELEMETRY=true "$venv/bin/python" tests/gate/registry.py "$mlflow_port" "$port" "$secret" corpus ||
+  { tail -n 40 "$work/hooked.log" "$work/mlflow.log" >&2; exit 1; }
 if grep -F "$secret" "$work"/*.log | grep -v '^'"$work"'/mlflow.log'; then
   echo "the secret is in a log" >&2
   exit 1

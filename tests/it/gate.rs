@@ -526,3 +526,75 @@ fn the_documentation_has_the_table() {
     let kept = std::fs::read_to_string(&path).expect("docs/gate.md is there");
     assert!(kept == current, "docs/gate.md is not current; run WEIGHIN_UPDATE=1 cargo test");
 }
+
+/// The command line as a service, which ends by SIGTERM when it is dropped.
+#[cfg(all(unix, feature = "sweep"))]
+struct Service {
+    child: std::process::Child,
+    address: SocketAddr,
+}
+
+#[cfg(all(unix, feature = "sweep"))]
+impl Service {
+    fn start(mut command: std::process::Command) -> Self {
+        use std::io::BufRead as _;
+
+        let mut child = command.stderr(std::process::Stdio::piped()).spawn().expect("it runs");
+        let mut lines = std::io::BufReader::new(child.stderr.take().expect("piped")).lines();
+        let listening = lines.find_map(|line| {
+            let line: Value = serde_json::from_str(&line.ok()?).ok()?;
+            line["address"].as_str()?.strip_prefix("http://")?.parse().ok()
+        });
+        // It goes on to log, and somebody must read that.
+        std::thread::spawn(move || lines.count());
+        Self { child, address: listening.expect("it says where") }
+    }
+
+    fn ask(&self, uri: &str) -> Response {
+        let body = format!("{{\"uri\": \"{uri}\"}}");
+        let mut stream = TcpStream::connect(self.address).expect("it listens");
+        let head = "POST /v1/scan HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json";
+        stream.write_all(format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes()).expect("sent");
+        Response::read(&mut stream)
+    }
+
+    fn end(mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        assert!(std::process::Command::new("kill").arg(pid).status().expect("it runs").success());
+        self.child.wait().expect("it ends").code()
+    }
+}
+
+/// Objects of a store are read by closed threads, over connections of others.
+#[test]
+#[cfg(all(unix, feature = "sweep"))]
+fn objects_are_scanned_by_their_uri() {
+    use crate::store::{Fault, Store, Stored};
+
+    let store = Store::new();
+    store.put("models/honest.pkl", Stored::new(sample(HONEST)));
+    store.put("models/evil.pkl", Stored::new(sample(EVIL)));
+    store.put("models/short.pkl", Stored::new(sample(HONEST)).with(Fault::OtherRange));
+    store.put("other/honest.pkl", Stored::new(sample(HONEST)));
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("weighin"));
+    for (name, value) in [
+        ("AWS_ENDPOINT_URL", store.endpoint.as_str()),
+        ("AWS_ACCESS_KEY_ID", "key"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ("AWS_REGION", "us-east-1"),
+    ] {
+        command.env(name, value);
+    }
+    command.args(["gate", "--no-config", "--listen", "127.0.0.1:0", "--uri-prefix", "s3://bucket/models/"]);
+    let service = Service::start(command);
+    assert_eq!(service.ask("s3://bucket/models/honest.pkl").reason(), said(Reason::Passed));
+    let evil = service.ask("s3://bucket/models/evil.pkl");
+    assert_eq!(evil.reason(), said(Reason::Findings));
+    let report = &evil.json()["report"];
+    assert_eq!(report["files"][0]["path"], "s3://bucket/models/evil.pkl");
+    assert!(!cfg!(target_os = "linux") || report["sandbox"]["state"] == "full", "{report}");
+    assert_eq!(service.ask("s3://bucket/models/none.pkl").reason(), said(Reason::Unreachable));
+    assert_eq!(service.ask("s3://bucket/models/short.pkl").json()["decision"], "deny");
+    assert_eq!(service.ask("s3://bucket/other/honest.pkl").reason(), said(Reason::UriNotAllowed));
+    assert_eq!(service.end(), Some(0));
+}

@@ -1,7 +1,7 @@
 """A real MLflow server on this machine, and weighin's gate as its webhook:
 registers an honest and a malicious model, and waits for the tags.
 
-    mlflow.py PORT GATE_PORT SECRET CORPUS
+    registry.py PORT GATE_PORT SECRET CORPUS
 """
 
 import sys
