@@ -9,6 +9,7 @@ Prints `ready` when it answers.
 """
 
 import configparser
+import signal
 import socket
 import subprocess
 import sys
@@ -71,6 +72,8 @@ def main():
             builder = [programs / "swift-ring-builder", f"{name}.builder", *command.split()]
             subprocess.run(builder, cwd=etc, check=True, stdout=subprocess.DEVNULL)
     running = []
+    # So that being told to end ends the servers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         for name, sections in servers():
             sections["DEFAULT"] |= {"swift_dir": etc, "workers": "0", "user": user}
