@@ -1,7 +1,7 @@
 //! The flag that asks for the sandbox, and what is said when it is missing.
 
 use clap::{Args as ClapArgs, ValueEnum};
-use weighin::shelter::{self, Closed, SandboxState, Wish};
+use weighin::shelter::{self, Closed, Sandbox, SandboxState, Wish};
 
 use crate::cli::terminal;
 
@@ -36,11 +36,16 @@ impl SandboxArgs {
     /// Closes the sandbox. To be called while there is one thread.
     pub(super) fn close(&self, quiet: bool) -> anyhow::Result<Closed> {
         let closed = shelter::close(self.wish())?;
-        let lacking = matches!(closed.sandbox().state, SandboxState::Partial | SandboxState::None);
-        // Where there never is one, saying so each time tells nobody anything.
-        if lacking && !quiet && cfg!(target_os = "linux") {
-            terminal::complain(&format!("weighin: sandbox: {}", closed.sandbox()));
-        }
+        tell(closed.sandbox(), quiet);
         Ok(closed)
+    }
+}
+
+/// Says what is missing of a sandbox.
+pub(super) fn tell(sandbox: &Sandbox, quiet: bool) {
+    let lacking = matches!(sandbox.state, SandboxState::Partial | SandboxState::None);
+    // Where there never is one, saying so each time tells nobody anything.
+    if lacking && !quiet && cfg!(target_os = "linux") {
+        terminal::complain(&format!("weighin: sandbox: {sandbox}"));
     }
 }

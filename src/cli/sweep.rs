@@ -14,6 +14,7 @@ use weighin::{Progress as _, Scanner};
 
 use crate::cli::output::{self, Format, Lines, Outputs, Setting};
 use crate::cli::policy;
+use crate::cli::sandbox::{self, SandboxArgs};
 use crate::cli::scan::Depth;
 use crate::cli::terminal::{self, Bar, Colour};
 
@@ -89,6 +90,8 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t = Colour::Auto, hide_short_help = true)]
     color: Colour,
     #[command(flatten)]
+    sandbox: SandboxArgs,
+    #[command(flatten)]
     policy: policy::PolicyArgs,
     #[command(flatten)]
     triage: policy::TriageArgs,
@@ -156,6 +159,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let lines = Lines::new(Bar::new(args.quiet), &rules, &triage, to_stdout, &mut outputs, signals.stop())?;
     let mut watch = Told { lines: &lines, files: 0, bytes: 0 };
     let report = sweep::sweep(&targets, &scanner, &triage, &mut state, &options(args)?, &signals.stop(), &mut watch)?;
+    report.sandbox.iter().for_each(|sandbox| sandbox::tell(sandbox, args.quiet));
     // A request that nobody waits for any more must not keep the process.
     runtime.shutdown_background();
     let mut told = vec![lines.finish()];
@@ -196,6 +200,7 @@ fn options(args: &Args) -> anyhow::Result<Options> {
     options.threads = args.threads;
     options.shard = args.shard.unwrap_or_default();
     options.again = args.again;
+    options.sandbox = args.sandbox.wish();
     options.now = i64::try_from(output::now()?).unwrap_or(i64::MAX);
     options.parquet =
         args.output.iter().find_map(|wanted| if let Wanted::Parquet(to) = wanted { Some(to.clone()) } else { None });

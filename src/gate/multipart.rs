@@ -184,10 +184,14 @@ mod tests {
         --b \r\nContent-Type: x/y\r\ncontent-disposition: form-data; name=\"f\"; filename=\"a \\\"b\\\".pkl\"\r\n\r\n\
         \r\n--c\r\n-data\r\n--b\r\n\r\n\r\n--b--\r\nepilogue";
 
-    /// All events of `body` when it comes in pieces of this size, data joined.
-    fn read(body: &[u8], size: usize) -> Result<(Vec<(Option<String>, Vec<u8>)>, bool), &'static str> {
+    /// File name and content of a part.
+    type Part = (Option<String>, Vec<u8>);
+
+    /// All events of `body` when it comes in pieces of this size, data joined;
+    /// and whether it is over.
+    fn read(body: &[u8], size: usize) -> Result<(Vec<Part>, bool), &'static str> {
         let mut reader = Multipart::new("multipart/form-data; charset=x; boundary=\"b\"").expect("a boundary");
-        let mut parts: Vec<(Option<String>, Vec<u8>)> = Vec::new();
+        let mut parts: Vec<Part> = Vec::new();
         for piece in body.chunks(size) {
             reader.push(piece);
             while let Some(event) = reader.next()? {

@@ -23,6 +23,7 @@ use crate::engine::Depth;
 use crate::policy::Triage;
 use crate::report::{FileReport, Report, Summary, Swept, Verdict};
 use crate::rules::{RuleSet, hex};
+use crate::shelter::Wish;
 
 pub use offers::{Target, TargetError};
 pub use state::{State, StateError};
@@ -54,13 +55,24 @@ pub struct Options {
     pub again: bool,
     /// Where Parquet files go.
     pub parquet: Option<PathBuf>,
+    /// Whether scanning threads are confined: they then make temporary files in
+    /// a directory of their own, which a process can choose once.
+    pub sandbox: Wish,
     /// Seconds since 1970 that the sweep calls now.
     pub now: i64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { threads: 0, memory: 96 << 20, shard: Shard::default(), again: false, parquet: None, now: 0 }
+        Self {
+            threads: 0,
+            memory: 96 << 20,
+            shard: Shard::default(),
+            again: false,
+            parquet: None,
+            sandbox: Wish::Auto,
+            now: 0,
+        }
     }
 }
 
@@ -441,7 +453,7 @@ impl Course<'_, '_, '_> {
         self.swept.unlisted = self.totals.files.saturating_sub(report.files.len());
         report.summary = self.totals;
         report.sweep = Some(self.swept);
-        Ok(report)
+        Ok(report.within(self.pool.sandbox))
     }
 }
 

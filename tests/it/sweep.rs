@@ -148,6 +148,20 @@ fn directories_are_targets_too() {
     assert!(swept.lines.keys().any(|path| path.starts_with("corpus/safetensors/")));
 }
 
+/// Threads that scan can do without sockets and files: others have them.
+#[cfg(target_os = "linux")]
+#[test]
+fn scanning_threads_are_confined() {
+    let store = Store::new();
+    store.put("evil.pkl", Stored::new(sample(EVIL)));
+    store.put("model.safetensors", safetensors(20 << 20));
+    let swept = sweep(&store, &["s3://bucket", "corpus/safetensors", "--sandbox=require"]);
+    assert_eq!((swept.code, &swept.report["sandbox"]["state"]), (1, &"full".into()), "{}", swept.error);
+    assert_eq!(swept.line("model.safetensors")["verdict"], "clean");
+    let free = sweep(&store, &["s3://bucket", "--sandbox=off"]);
+    assert_eq!(free.report["sandbox"]["state"], "off");
+}
+
 /// A safetensors file of `len` bytes with tensors of 64 MiB.
 pub fn safetensors(len: u64) -> Stored {
     let mut entries = Vec::new();
