@@ -212,7 +212,7 @@ impl<'a> Machine<'a, '_, '_, '_> {
             self.anomaly(kind("fetched-exec", "fetched-command"), made.name, made.range);
         } else if given & DECODED != 0 {
             self.anomaly(kind("encoded-exec", "encoded-command"), made.name, made.range);
-        } else if given & DATA != 0 {
+        } else if given & DATA != 0 && executes && !made.name.starts_with("runpy.") {
             self.anomaly("data-exec", made.name, made.range);
         } else if executes
             && made.name != "types.FunctionType"
@@ -390,7 +390,12 @@ impl<'a> Machine<'a, '_, '_, '_> {
     fn destroys(&mut self, made: &Made<'_, 'a>) {
         const REMOVERS: &[&str] = &["os.remove", "os.unlink", "os.rmdir", "os.removedirs", "os.truncate", "os.rename"];
         let Some(path) = made.first() else { return };
-        let tree = made.name == "shutil.rmtree" && path.as_whole().is_some_and(|text| network::is_everything(&text));
+        // In a function, what a path is told to be may be one of several.
+        let shown = self.rendered(made.range).to_lowercase();
+        let written = self.current.is_none() || shown.contains(['\'', '"', '~']) || shown.contains("home");
+        let tree = made.name == "shutil.rmtree"
+            && written
+            && path.as_whole().is_some_and(|text| network::is_everything(&text));
         let each = (made.name == "shutil.rmtree" || REMOVERS.contains(&made.name)) && path.marks & EVERYTHING != 0;
         if tree || each {
             let what = path.as_whole().unwrap_or_else(|| "whatever it finds".to_owned());

@@ -125,7 +125,7 @@ impl Format for Python {
         About {
             title: "Python source (CPython grammar 3.8 to 3.14)",
             extensions: NAMED,
-            reads: "imports and calls with their arguments, folded through aliases, joins and decoders; when each runs",
+            reads: "imports and calls with their arguments, folded through aliases, attributes, getters, joins and decoders; when each runs; what it writes, sends and destroys",
             leaves_out: "values that only running would show",
         }
     }
