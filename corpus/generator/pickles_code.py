@@ -75,6 +75,9 @@ def functions(add):
     add("cloudpickle-3-call-method", MALICIOUS, Reduce(Reduce(GETATTR, (function(), "__call__")), ()), "the same, called by its method __call__", "another way to call it")
     add("cloudpickle-subimport-called", MALICIOUS, Reduce(Reduce(GETATTR, (call(CLOUDPICKLE + "subimport", "os"), "system")), (COMMAND,)),
         "os.system by cloudpickle's subimport", "an import is judged by what it imports")
+    partial = call("functools.partial", function(), 1)
+    add("honest-cloudpickle-partial", SUSPICIOUS, partial, "a partial over a function carried by value", "nothing is called by keeping it")
+    add("cloudpickle-partial-called", MALICIOUS, Reduce(partial, ()), "the same, called", "a partial is its function")
     bound = call(CLOUDPICKLE + "_builtin_type", "MethodType")
     add("honest-cloudpickle-method", SUSPICIOUS, Reduce(bound, (function(), NewObj(skeleton()))),
         "a method of an object carried by value", "binding calls nothing")
@@ -106,6 +109,8 @@ def objects_of_classes(add):
     add("cloudpickle-object-items", MALICIOUS, thing(items=(1, 2), extend=function()), "an object of a carried class that is given items", "APPENDS calls extend")
     add("cloudpickle-object-slots", MALICIOUS, thing((None, {"size": 1}), size=call("builtins.property", None, function())),
         "an object of a carried class with a property, set by its state", "the second half of a state is set attribute by attribute")
+    shown = thing(__str__=function())
+    add("cloudpickle-object-shown", MALICIOUS, [*shown, call("builtins.str", shown[2])], "an object of a carried class with __str__, handed to str", why)
     parent = skeleton()
     add("cloudpickle-init-subclass", MALICIOUS, [parent, filled(parent, __init_subclass__=function()), skeleton((parent,))],
         "a class whose carried base has __init_subclass__", "making the class runs it")

@@ -164,7 +164,7 @@ impl Machine<'_> {
             self.report_callbacks(&name, &all, cx);
         }
         if !settled {
-            self.carried_is_handed(&name, callee, args, how, cx);
+            self.carried_is_handed(&name, args, how, cx);
         }
         self.was_folded = folded.is_some();
         Ok(match folded {

@@ -260,7 +260,12 @@ impl Machine<'_> {
     /// or cloudpickle's helpers have made.
     pub(super) fn is_carried_member(&self, callee: Value) -> bool {
         let Some(Node::Attribute { object, .. }) = self.arena.get(callee) else { return false };
-        let Some(Node::Call { callee: maker, .. }) = self.arena.get(*object) else { return false };
+        self.is_carried(*object)
+    }
+
+    /// Whether a helper of theirs has made this.
+    pub(super) fn is_carried(&self, value: Value) -> bool {
+        let Some(Node::Call { callee: maker, .. }) = self.arena.get(value) else { return false };
         self.name_of(*maker).is_some_and(is_carrier)
     }
 
@@ -292,7 +297,7 @@ impl Machine<'_> {
     }
 
     /// Reports a call that is handed an object whose methods it may call.
-    pub(super) fn carried_is_handed(&mut self, name: &str, callee: Value, args: Value, how: How, cx: &mut Cx<'_, '_>) {
+    pub(super) fn carried_is_handed(&mut self, name: &str, args: Value, how: How, cx: &mut Cx<'_, '_>) {
         if is_carrier(name) || self.classes.made.values().all(|class| class.runs == Runs::Nothing) {
             return;
         }
@@ -304,7 +309,7 @@ impl Machine<'_> {
                 return;
             }
             if self.class_of(value).is_some_and(|class| class.runs > Runs::Nothing) {
-                self.unknown_call(callee, args, how, cx);
+                self.unknown_call(value, args, how, cx);
                 return;
             }
             if matches!(self.arena.get(value), Some(Node::Container { live: true, .. })) {

@@ -62,7 +62,7 @@ impl Machine<'_> {
                 self.fold_decoder(name, args)
             }
             "functools" => match (name, args) {
-                ("functools.partial", [inner, ..]) if self.target(*inner).name.is_some() => {
+                ("functools.partial", [inner, ..]) if self.target(*inner).name.is_some() || self.is_carried(*inner) => {
                     Some(Folded { value: Value::ABSENT, settled: true })
                 }
                 _ => None,
