@@ -130,6 +130,7 @@ impl Machine<'_> {
         }
         self.mark_used(callee);
         let Target { name, before } = self.target(callee);
+        let name = name.filter(|_| !self.is_carried_member(callee));
         if depth > 0 {
             let callee = name.clone().unwrap_or_else(|| self.render(callee));
             self.record_inner(&callee, args);
@@ -142,7 +143,9 @@ impl Machine<'_> {
                 self.was_folded = true;
                 return Ok(result);
             }
-            self.unknown_call(callee, args, how, cx);
+            if !self.makes_quietly(callee, how) {
+                self.unknown_call(callee, args, how, cx);
+            }
             self.was_folded = false;
             return Ok(self.arena.add(Node::Call { callee, args, how }));
         };
@@ -160,10 +163,17 @@ impl Machine<'_> {
         if !(settled && super::fold::IS_LOOKUP.contains(&name.as_str())) {
             self.report_callbacks(&name, &all, cx);
         }
+        if !settled {
+            self.carried_is_handed(&name, args, how, cx);
+        }
         self.was_folded = folded.is_some();
         Ok(match folded {
             Some(folded) => folded.value,
-            None => self.arena.add(Node::Call { callee, args, how }),
+            None => {
+                let made = self.arena.add(Node::Call { callee, args, how });
+                self.note_class(&name, &all, made, cx);
+                made
+            }
         })
     }
 
@@ -201,6 +211,12 @@ impl Machine<'_> {
             return Ok(None);
         };
         let Some(maker) = self.name_of(maker).map(str::to_owned) else { return Ok(None) };
+        if maker == "torch_geometric.data.batch.DynamicInheritanceGetter" {
+            // Its `__call__(cls, base_cls)` is `cls(_base_cls=base_cls)`.
+            let [class, base] = args else { return Ok(None) };
+            let given = self.args_of(&[*base]);
+            return self.call(*class, given, How::Folded, depth.saturating_add(1), cx).map(Some);
+        }
         let made_of = self.arena.items(made_of, 64);
         let (Some(object), Some(first)) = (args.first().copied(), made_of.first().copied()) else { return Ok(None) };
         match maker.as_str() {
@@ -219,7 +235,7 @@ impl Machine<'_> {
         }
     }
 
-    fn unknown_call(&mut self, callee: Value, args: Value, how: How, cx: &mut Cx<'_, '_>) {
+    pub(super) fn unknown_call(&mut self, callee: Value, args: Value, how: How, cx: &mut Cx<'_, '_>) {
         let shown = self.render(callee);
         let call = self.render_call(&shown, args);
         let seen = self.log.calls.entry((shown.clone(), how, false, None)).or_default();
@@ -310,6 +326,10 @@ impl Machine<'_> {
 
     fn report_callback(&mut self, to: &str, value: Value, cx: &mut Cx<'_, '_>) {
         let Some(name) = self.target(value).name else { return };
+        if self.is_module(value) && super::carried::is_carrier(to) {
+            // The globals of a function that is carried: a module is no callable.
+            return;
+        }
         self.mark_used(value);
         if self.log.callbacks.insert((to.to_owned(), name.clone())) {
             let call = format!("{to}(… {name} …)");
@@ -323,6 +343,11 @@ impl Machine<'_> {
     pub(super) fn build(&mut self, state: Value, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         let target = self.build_target(cx);
         self.record(|| Effect::State { target, state });
+        self.give_state(target, state, cx)
+    }
+
+    /// What an object does with the state that it is given.
+    pub(super) fn give_state(&mut self, target: Value, state: Value, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         match self.arena.get(target).copied() {
             Some(Node::Global(_) | Node::Attribute { .. } | Node::Extension(_)) => {
                 self.write_to(target, "BUILD", state, cx);
@@ -333,6 +358,7 @@ impl Machine<'_> {
                 }
                 let class = self.name_of(callee).map(str::to_owned).unwrap_or_default();
                 super::hooks::report_state(self, &class, state, cx);
+                self.carried_is_filled(target, state, false, cx);
                 if super::joblib::is_array_wrapper(&class) {
                     super::joblib::inline_array(self, state, cx)?;
                 }
@@ -347,6 +373,8 @@ impl Machine<'_> {
         self.record_items(opcode, target, items);
         match self.arena.get(target).copied() {
             Some(Node::Call { callee, .. }) => {
+                let given = self.args_of(items);
+                self.carried_is_filled(target, given, true, cx);
                 let class = self.target(callee).name.unwrap_or_else(|| "an unknown object".to_owned());
                 if self.log.writes.insert((class.clone(), opcode)) {
                     cx.push(

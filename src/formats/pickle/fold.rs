@@ -28,12 +28,18 @@ pub(super) const IS_LOOKUP: &[&str] =
 /// Items of one sequence that folding looks at.
 const ITEMS: usize = 65_536;
 
-fn pure(value: Value) -> Option<Folded> {
+pub(super) fn pure(value: Value) -> Option<Folded> {
     Some(Folded { value, settled: false })
 }
 
-fn settled(value: Value) -> Option<Folded> {
+pub(super) fn settled(value: Value) -> Option<Folded> {
     Some(Folded { value, settled: true })
+}
+
+/// A name such as `typing.Union`, of which an item is a type hint.
+fn is_type_hint(name: &str) -> bool {
+    name.strip_prefix("typing.")
+        .is_some_and(|hint| hint.starts_with(|c: char| c.is_ascii_uppercase()) && !hint.contains('.'))
 }
 
 impl Machine<'_> {
@@ -56,12 +62,13 @@ impl Machine<'_> {
                 self.fold_decoder(name, args)
             }
             "functools" => match (name, args) {
-                ("functools.partial", [inner, ..]) if self.target(*inner).name.is_some() => {
+                ("functools.partial", [inner, ..]) if self.target(*inner).name.is_some() || self.is_carried(*inner) => {
                     Some(Folded { value: Value::ABSENT, settled: true })
                 }
                 _ => None,
             },
-            "numpy" | "fastcore" | "pytz" | "zoneinfo" | "dill" => self.fold_conditional(name, args),
+            "dill" | "cloudpickle" => self.fold_carrier(name, args, depth, cx)?,
+            "numpy" | "fastcore" | "pytz" | "zoneinfo" => self.fold_conditional(name, args),
             _ => None,
         };
         // A settled call whose result is an object of its own keeps its node.
@@ -126,7 +133,7 @@ impl Machine<'_> {
         }
     }
 
-    fn fold_builtin(&mut self, name: &str, args: &[Value]) -> Option<Folded> {
+    pub(super) fn fold_builtin(&mut self, name: &str, args: &[Value]) -> Option<Folded> {
         match (name, args) {
             ("builtins.getattr", [object, attribute, ..]) => {
                 let attribute = self.text_of(*attribute)?;
@@ -142,6 +149,7 @@ impl Machine<'_> {
             }
             ("builtins.vars", [object]) => pure(self.attribute(*object, "__dict__", "vars")),
             ("builtins.globals" | "builtins.locals", []) => pure(self.import("builtins", "__dict__", "globals")),
+            ("builtins.setattr", [object, _, value]) => self.fold_setattr(*object, *value),
             ("builtins.type", [_]) => settled(Value::UNKNOWN),
             ("builtins.str", [object]) => {
                 let text = self.text_of(*object).or_else(|| self.number_text(*object))?;
@@ -301,6 +309,10 @@ impl Machine<'_> {
                 let repeated = self.text_of(*text)?.repeat(usize::try_from(self.int_of(*times)?).ok()?.min(4096));
                 self.folded_text(repeated)
             }
+            // `Union[int, str]`: a type hint is an object of its own.
+            ("getitem", [object, _]) if self.name_of(*object).is_some_and(is_type_hint) => {
+                Some(Folded { value: Value::ABSENT, settled: true })
+            }
             ("getitem" | "__getitem__", [object, key]) => self.subscript(*object, *key),
             ("attrgetter" | "itemgetter" | "methodcaller", [first, ..]) => (self.text_of(*first).is_some()
                 || self.int_of(*first).is_some())
@@ -420,6 +432,10 @@ impl Machine<'_> {
                 let module = self.text_of(first?)?;
                 pure(self.import(&module, "", "sys.modules"))
             }
+            // Nothing is called by binding; a function with a name is reported as handed over.
+            "types.MethodType" if matches!(self.arena.get(first?), Some(Node::Global(_) | Node::Call { .. })) => {
+                Some(Folded { value: Value::ABSENT, settled: true })
+            }
             "types.SimpleNamespace" | "logging.getLogger" => Some(Folded { value: Value::ABSENT, settled: true }),
             _ => None,
         }
@@ -485,7 +501,6 @@ impl Machine<'_> {
                 let stays_inside = |name: String| !name.starts_with('/') && !name.contains("..");
                 if names.all(stays_inside) { itself } else { None }
             }
-            "dill._dill._get_attr" => self.fold_builtin("builtins.getattr", args),
             _ => None,
         }
     }

@@ -15,6 +15,9 @@ pub(super) fn report_state(machine: &mut Machine<'_>, class: &str, state: Value,
     if class.ends_with("NDArrayWrapper") {
         report_companion(machine, class, state, cx);
     }
+    if class.starts_with("statsmodels.") {
+        report_formula(machine, class, state, cx);
+    }
     if !class.starts_with("scipy.stats.") {
         report_source(machine, class, state, cx);
         return;
@@ -24,6 +27,42 @@ pub(super) fn report_state(machine: &mut Machine<'_>, class: &str, state: Value,
     let foreign = source.lines().find(|line| !is_template_line(line)).unwrap_or_default().to_owned();
     let evidence = Evidence::new(Fact::PickleState, class, machine.span_here());
     cx.push(evidence.with("runs", "source").with("foreign", foreign));
+}
+
+/// Keys with which statsmodels asks for its formula to be evaluated anew when
+/// the state is set (`statsmodels/base/data.py`, `__setstate__`).
+const FORMULA_RESTORED: &[&str] = &["restore_model_spec", "restore_design_info"];
+
+/// Reports the formula that a data object of statsmodels evaluates.
+fn report_formula(machine: &Machine<'_>, class: &str, state: Value, cx: &mut Cx<'_, '_>) {
+    let items = machine.arena.items(state, STATE_ITEMS);
+    let is_dict = matches!(machine.arena.get(state), Some(Node::Container { shape: Shape::Dict, .. }));
+    let pairs: Vec<(Option<String>, Value)> = items
+        .chunks(2)
+        .filter_map(|pair| match pair {
+            [key, value] => Some((machine.text_of(*key), *value)),
+            _ => None,
+        })
+        .collect();
+    let is_data = class.starts_with("statsmodels.base.data.");
+    let unreadable = !is_dict || items.len() >= STATE_ITEMS || pairs.iter().any(|(key, _)| key.is_none());
+    let restored = pairs.iter().any(|(key, _)| key.as_deref().is_some_and(|key| FORMULA_RESTORED.contains(&key)));
+    let foreign = if is_data && unreadable {
+        Some("a state that is no plain dictionary".to_owned())
+    } else if restored && pairs.iter().any(|(_, value)| machine.is_carried_object(*value)) {
+        // Its columns are joined by a method of theirs.
+        Some("an object of a class that the file carries".to_owned())
+    } else if restored {
+        let formula = pairs.iter().rev().find(|(key, _)| key.as_deref() == Some("formula"));
+        formula.and_then(|(_, value)| match machine.text_of(*value) {
+            Some(text) => super::formula::foreign(&text),
+            None => Some(machine.render(*value)),
+        })
+    } else {
+        return;
+    };
+    let evidence = Evidence::new(Fact::PickleState, class, machine.span_here());
+    cx.push(evidence.with("runs", "formula").with("foreign", foreign.unwrap_or_default()));
 }
 
 /// Reports the file that joblib before 0.10 reads an array from, pickled

@@ -18,6 +18,8 @@ const ITEMS_SEARCHED: usize = 4096;
 struct Name {
     canonical: String,
     written: String,
+    /// The last part of `written`: the name within its module.
+    qualname: String,
     walks: bool,
     how: &'static str,
     span: Span,
@@ -56,6 +58,7 @@ impl Machine<'_> {
         self.names.all.push(Name {
             canonical: resolved.canonical,
             written: resolved.written,
+            qualname: name.to_owned(),
             walks: resolved.walks,
             how,
             span: self.span_here(),
@@ -122,6 +125,14 @@ impl Machine<'_> {
         }
     }
 
+    /// Whether a value is a module as a whole.
+    pub(super) fn is_module(&self, value: Value) -> bool {
+        match self.arena.get(value) {
+            Some(Node::Global(id)) => self.names.get(*id).is_some_and(|name| name.qualname.is_empty()),
+            _ => false,
+        }
+    }
+
     /// How the stream spells a name that goes through another module.
     pub(super) fn walked_name(&self, value: Value) -> Option<&str> {
         match self.arena.get(value) {
@@ -168,7 +179,8 @@ impl Machine<'_> {
     fn one_attribute(&mut self, object: Value, part: &str, how: &'static str) -> Value {
         self.mark_used(object);
         if let Some(Node::Global(id)) = self.arena.get(object) {
-            let Some(base) = self.names.get(*id).map(|name| name.canonical.clone()) else { return Value::UNKNOWN };
+            let Some(known) = self.names.get(*id) else { return Value::UNKNOWN };
+            let (base, qualname) = (known.canonical.clone(), known.qualname.clone());
             // The namespace of a module has the module's names.
             let base = base.strip_suffix(".__dict__").unwrap_or(&base).to_owned();
             if part == "__dict__" {
@@ -184,9 +196,13 @@ impl Machine<'_> {
             if base == "sys.modules" {
                 return self.import(part, "", how);
             }
-            return match base.split_once('.') {
-                Some((module, rest)) => self.import(module, &format!("{rest}.{part}"), how),
-                None => self.import(&base, part, how),
+            // Submodules belong to the module that the stream names; only a
+            // name beyond that is walked to.
+            let within = qualname.strip_suffix(".__dict__").unwrap_or(&qualname);
+            let module = base.strip_suffix(within).and_then(|module| module.strip_suffix('.'));
+            return match module.map(|module| (module, within)).or_else(|| base.split_once('.')) {
+                Some((module, rest)) if !rest.is_empty() => self.import(module, &format!("{rest}.{part}"), how),
+                _ => self.import(&base, part, how),
             };
         }
         let Ok(name) = u32::try_from(self.arena.texts.len()) else { return Value::UNKNOWN };

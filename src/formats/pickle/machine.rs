@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::calls::CallLog;
+use super::carried::Carried;
 use super::chain::Steps;
 use super::constants::{Digits, parse_int};
 use super::imports::Names;
@@ -38,6 +39,8 @@ pub(super) struct Machine<'i> {
     carried: Option<Memo>,
     pub(super) names: Names,
     pub(super) log: CallLog,
+    /// Classes that the stream carries.
+    pub(super) classes: Carried,
     /// State given to objects by BUILD, by node.
     pub(super) states: HashMap<u32, Value>,
     /// Storages that persistent ids name: key to length in bytes.
@@ -73,6 +76,7 @@ impl<'i> Machine<'i> {
             carried,
             names: Names::default(),
             log: CallLog::default(),
+            classes: Carried::default(),
             states: HashMap::new(),
             storages: BTreeMap::new(),
             folded_bytes: 0,

@@ -2,10 +2,12 @@
 //! that PyTorch's legacy files and joblib put between and behind them.
 
 mod calls;
+mod carried;
 mod chain;
 mod codecs;
 mod constants;
 mod fold;
+mod formula;
 mod given;
 mod hooks;
 mod imports;

@@ -54,6 +54,10 @@ fn reads_as(name: &str) -> Option<Option<&'static str>> {
         | "keras.saving.keras_saveable.KerasSaveable._unpickle_model"
         | "keras.saving.pickle_utils.deserialize_model_from_bytecode"
         | "keras.src.saving.pickle_utils.deserialize_model_from_bytecode"
+        | "tf_keras.saving.pickle_utils.deserialize_model_from_bytecode"
+        | "tf_keras.src.saving.pickle_utils.deserialize_model_from_bytecode"
+        | "keras.src.models.functional.Functional._unpickle_model"
+        | "keras.src.models.sequential.Sequential._unpickle_model"
         | "spacy.tokens.doc.unpickle_doc"
         | "spacy.vocab.unpickle_vocab"
         | "numba.core.serialize._numba_unpickle"
@@ -122,6 +126,13 @@ impl Machine<'_> {
             Kind::Node(_) => match self.arena.get(value)? {
                 Node::Text(_) => self.text_of(value).map(|text| (text.into_bytes().into(), self.at)),
                 Node::Blob(_) => self.bytes_of(value).map(|bytes| (bytes.into(), self.at)),
+                // A buffer pickles as (content, position, attributes), its state.
+                Node::Call { callee, .. } if self.name_of(*callee) == Some("io.BytesIO") => {
+                    let state = self.states.get(&value.as_node()?)?;
+                    let content = self.arena.items(*state, 1).first().copied()?;
+                    let plain = content.is_constant() || matches!(self.arena.get(content), Some(Node::Blob(_)));
+                    plain.then(|| self.payload(content)).flatten()
+                }
                 _ => None,
             },
             _ => None,

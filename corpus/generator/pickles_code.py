@@ -1,0 +1,149 @@
+"""What libraries build and evaluate when a pickle is loaded: each honest sample beside the attack that looks like it."""
+
+from . import marshal
+from .keras import code_object, keras_file, layer, sequential
+from .objects import dtype, ordered_dict
+from .opcodes import Global, NewObj, Reduce, call, dumps, named
+from .registry import CLEAN, COMMAND, MALICIOUS, SUSPICIOUS
+
+GETATTR = named("builtins.getattr")
+SYSTEM = named("os.system")
+CLOUDPICKLE = "cloudpickle.cloudpickle."
+DILL = "dill._dill."
+
+
+def add_samples(corpus):
+    def add(name, verdict, value, what, why):
+        corpus.add(f"pickle/{name}.pkl", verdict, dumps(value, 4), what, why)
+
+    formulas(add)
+    names(add)
+    functions(add)
+    objects_of_classes(add)
+    dill(add)
+    archives(add)
+
+
+def formulas(add):
+    def data(formula, key="restore_model_spec", kind=dict, cls="statsmodels.base.data.PandasData"):
+        pairs = [(key, True), ("formula", formula), ("frame", {})]
+        return NewObj(named(cls), (), dict(pairs) if kind is dict else ordered_dict(pairs))
+
+    evil = f"y ~ __import__('os').system({COMMAND!r})"
+    add("honest-statsmodels-formula", CLEAN, data("a ~ b + C(group) + np.log(c ** 2 + 1)"),
+        "a statsmodels data object with a formula", "the formula is evaluated when the state is set: names and transforms do nothing else")
+    add("statsmodels-formula-with-code", MALICIOUS, data(evil), "a statsmodels data object whose formula runs a command",
+        "a formula is Python to patsy and formulaic")
+    add("statsmodels-formula-older", MALICIOUS, data(evil, "restore_design_info"), "the same as statsmodels before 0.15 reads it", "the key had another name")
+    add("statsmodels-formula-made-dictionary", MALICIOUS, data(evil, kind=list), "the same in an OrderedDict", "a state need not be a plain dictionary")
+    carried = skeleton([("statsmodels.base.data.PandasData")])
+    add("statsmodels-formula-subclass", MALICIOUS, NewObj(carried, (), {"restore_model_spec": True, "formula": evil, "frame": {}}),
+        "the same in an object of a class that the file makes of it", "a class inherits what its base does with a state")
+
+
+def names(add):
+    add("honest-enum-of-submodule", CLEAN, {"distributed": Reduce(GETATTR, (named("accelerate.utils.dataclasses.DistributedType"), "NO"))},
+        "a member of an enum in a module called dataclasses", "Python 3.11 pickles enum members as getattr; a submodule is no way to another module")
+    add("module-of-submodule-called", MALICIOUS, Reduce(Reduce(GETATTR, (Global("accelerate.utils", "dataclasses.sys"), "exit")), ()),
+        "sys.exit by way of accelerate.utils and its module dataclasses", "the dots behind a module's name do lead to other modules")
+    add("honest-type-hint", CLEAN, call("operator.getitem", named("typing.Union"), (named("builtins.int"), named("builtins.str"))),
+        "typing.Union[int, str]", "PyTorch Geometric keeps the type hints of its layers")
+    add("typing-namespace-item-called", MALICIOUS, Reduce(Reduce(GETATTR, (call("operator.getitem", Global("typing", "sys.modules"), "os"), "system")), (COMMAND,)),
+        "os.system by an item of typing.sys.modules", "only an item of a type hint is harmless")
+    getter = "torch_geometric.data.batch.DynamicInheritanceGetter"
+    add("honest-geometric-batch", CLEAN, Reduce(NewObj(named(getter)), (named("torch_geometric.data.batch.Batch"), named("torch_geometric.data.data.Data")), {"x": 1}),
+        "a Batch of PyTorch Geometric", "its class is made anew by a getter that is called with two classes")
+    add("geometric-getter-called", MALICIOUS, Reduce(NewObj(named(getter)), (named("subprocess.Popen"), COMMAND)),
+        "the same getter called with subprocess.Popen", "what the getter is handed is called")
+
+
+def code(maker, *first):
+    return Reduce(maker, (*first, 1, 0, 0, 1, 2, 3, marshal.simple_function_311(), (None, 1), (), ("x",), "train.py", "plus_one", "plus_one", 1, b"", b"", (), ()))
+
+
+def function():
+    """A function as cloudpickle 3 writes it."""
+    return Reduce(named(CLOUDPICKLE + "_make_function"), (
+        code(call(CLOUDPICKLE + "_builtin_type", "CodeType")), {"__name__": "__main__"}, None, None, None))
+
+
+def functions(add):
+    module = call(CLOUDPICKLE + "subimport", "numpy")
+    add("honest-cloudpickle-3", SUSPICIOUS, Reduce(named(CLOUDPICKLE + "_function_setstate"), (function(), ({}, {"__globals__": {"np": module}}))),
+        "a function carried by value as cloudpickle 3 writes it", "its code type is looked up by name, and so is numpy, which it uses")
+    add("cloudpickle-3-called", MALICIOUS, Reduce(function(), ()), "the same, called", "code that the file carries runs")
+    add("cloudpickle-3-call-method", MALICIOUS, Reduce(Reduce(GETATTR, (function(), "__call__")), ()), "the same, called by its method __call__", "another way to call it")
+    add("cloudpickle-subimport-called", MALICIOUS, Reduce(Reduce(GETATTR, (call(CLOUDPICKLE + "subimport", "os"), "system")), (COMMAND,)),
+        "os.system by cloudpickle's subimport", "an import is judged by what it imports")
+    partial = call("functools.partial", function(), 1)
+    add("honest-cloudpickle-partial", SUSPICIOUS, partial, "a partial over a function carried by value", "nothing is called by keeping it")
+    add("cloudpickle-partial-called", MALICIOUS, Reduce(partial, ()), "the same, called", "a partial is its function")
+    bound = call(CLOUDPICKLE + "_builtin_type", "MethodType")
+    add("honest-cloudpickle-method", SUSPICIOUS, Reduce(bound, (function(), NewObj(skeleton()))),
+        "a method of an object carried by value", "binding calls nothing")
+    add("cloudpickle-method-called", MALICIOUS, Reduce(Reduce(bound, (SYSTEM, COMMAND)), ()), "os.system bound to its argument, called", "a bound method is its function")
+
+
+def skeleton(bases=("builtins.object",), members=None):
+    """A class as cloudpickle makes it, before it has its members."""
+    return Reduce(named(CLOUDPICKLE + "_make_skeleton_class"), (
+        named("builtins.type"), "Model", tuple(named(base) if isinstance(base, str) else base for base in bases),
+        {"__module__": "__main__", **(members or {})}, "a79f", None))
+
+
+def filled(cls, **members):
+    return Reduce(named(CLOUDPICKLE + "_class_setstate"), (cls, ({"__doc__": None, **members}, {})))
+
+
+def objects_of_classes(add):
+    def thing(state=None, items=(), args=(), early=False, **members):
+        cls = skeleton()
+        made = NewObj(cls, args, state, items)
+        return [cls, made, filled(cls, **members)] if early else [cls, filled(cls, **members), made]
+
+    why = "what loading calls on an object runs the code that the file carries"
+    add("honest-cloudpickle-object", SUSPICIOUS, thing({"weights": [1.0]}, __init__=function(), predict=function()),
+        "an object of a class carried by value", "it is made without its constructor, and given its state")
+    add("cloudpickle-object-setstate", MALICIOUS, thing({"weights": [1.0]}, __setstate__=function()), "an object of a carried class with __setstate__", why)
+    add("cloudpickle-object-early", MALICIOUS, thing(early=True, __del__=function()), "an object whose carried class is given __del__ later", why)
+    add("cloudpickle-object-items", MALICIOUS, thing(items=(1, 2), extend=function()), "an object of a carried class that is given items", "APPENDS calls extend")
+    add("cloudpickle-object-slots", MALICIOUS, thing((None, {"size": 1}), size=call("builtins.property", None, function())),
+        "an object of a carried class with a property, set by its state", "the second half of a state is set attribute by attribute")
+    shown = thing(__str__=function())
+    add("cloudpickle-object-shown", MALICIOUS, [*shown, call("builtins.str", shown[2])], "an object of a carried class with __str__, handed to str", why)
+    parent = skeleton()
+    add("cloudpickle-init-subclass", MALICIOUS, [parent, filled(parent, __init_subclass__=function()), skeleton((parent,))],
+        "a class whose carried base has __init_subclass__", "making the class runs it")
+
+
+def dill(add):
+    state = (1, (2,), dtype("f8"), False, b"\0" * 16)
+    reconstruct = named("numpy._core.multiarray._reconstruct")
+    add("honest-dill-array", CLEAN, call(DILL + "_create_array", reconstruct, (named("numpy.ndarray"), (0,), b"b"), state, None),
+        "an array saved with dill", "its helper calls numpy's own constructor")
+    add("dill-array-of-system", MALICIOUS, call(DILL + "_create_array", SYSTEM, (COMMAND,), None), "dill's helper for arrays with os.system", "it calls what it is handed")
+    add("honest-dill-called-types", CLEAN, [
+        Reduce(call(DILL + "_load_type", "bytearray"), (b"abc",)), Reduce(call(DILL + "_load_type", "slice"), (1, 2, None)),
+        Reduce(call(DILL + "_load_type", "PartialType"), (named("numpy.clip"),)), call(DILL + "_import_module", "numpy")],
+        "a bytearray, a slice, a partial and a module saved with dill", "types are looked up by name and called")
+    add("dill-partial-called", MALICIOUS, Reduce(Reduce(call(DILL + "_load_type", "PartialType"), (SYSTEM, COMMAND)), ()), "a partial of os.system by dill, called", "a partial is its function")
+    add("dill-import-called", MALICIOUS, Reduce(call(DILL + "_import_module", "os.system"), (COMMAND,)), "os.system by dill's _import_module, called", "its last part may be a function")
+    add("dill-function-type-called", MALICIOUS, Reduce(Reduce(call(DILL + "_load_type", "FunctionType"), (code(named(DILL + "_create_code")), {})), ()),
+        "a function of carried code by dill's type table, called", "code that the file carries runs")
+    kind, base = call(DILL + "_load_type", "type"), call(DILL + "_load_type", "object")
+    cls = Reduce(named(DILL + "_create_type"), (kind, "Model", (base,), {"__module__": "__main__", "factor": 3}))
+    add("honest-dill-object", SUSPICIOUS, [cls, call("builtins.setattr", cls, "__qualname__", "Model"), NewObj(cls, (), {"weights": [1.0]})],
+        "an object of a class carried by value with dill", "the qualified name is set once the class is there")
+    add("dill-setattr-elsewhere", MALICIOUS, call("builtins.setattr", named("sklearn.base.BaseEstimator"), "__qualname__", "Model"),
+        "setattr on a class of scikit-learn", "what others use is changed")
+    add("dill-setattr-function", MALICIOUS, [cls, call("builtins.setattr", cls, "__setstate__", SYSTEM)], "setattr of os.system on a carried class", "a function becomes a method")
+
+
+def archives(add):
+    honest = keras_file(sequential(layer("Dense", {"name": "dense", "units": 2})))
+    evil = keras_file(sequential(layer("Lambda", {"name": "prepare", "function": code_object(marshal.system_311()), "arguments": {}})))
+    for name, data, verdict in [("honest-", honest, CLEAN), ("", evil, MALICIOUS)]:
+        what = "a Keras archive with an evil Lambda" if verdict == MALICIOUS else "an honest Keras archive"
+        add(f"{name}pickled-tf-keras", verdict, call("tf_keras.src.saving.pickle_utils.deserialize_model_from_bytecode", data), f"{what}, as tf_keras pickles a model", "the archive is examined")
+        unpickle = Reduce(GETATTR, (named("keras.src.models.sequential.Sequential"), "_unpickle_model"))
+        add(f"{name}pickled-keras-3", verdict, Reduce(unpickle, (NewObj(named("io.BytesIO"), (), (data, 0, None)),)), f"{what}, as Keras 3 pickles a model", "the archive is the state of a buffer")
