@@ -213,6 +213,10 @@ fn other_rules_need_no_reading() {
         let mut lines = lines.clone();
         for line in lines.values_mut() {
             line.as_object_mut().expect("an object").remove("fetched");
+            // What stands around a finding is bytes, which are not kept.
+            for finding in line["findings"].as_array_mut().into_iter().flatten() {
+                finding.as_object_mut().expect("an object").remove("excerpt");
+            }
         }
         lines
     };
