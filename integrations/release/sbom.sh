@@ -17,4 +17,6 @@ name=weighin-$version.cdx
 # It writes beside the manifest, whatever it is told.
 cargo cyclonedx --format json --spec-version 1.5 --override-filename "$name"
 mv "$name.json" "$out/"
+# And for every other member of the workspace.
+rm -f "fuzz/$name.json"
 echo "$out/$name.json"
