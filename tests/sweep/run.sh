@@ -11,7 +11,7 @@ env=$(venv swift==2.38.3 boto3==1.42.0 pyarrow==22.0.0 kubernetes-validate==1.37
 
 programs=$(find /usr/lib/postgresql -name initdb -printf '%h\n' 2>/dev/null | sort -V | tail -n 1)
 if [ -z "$programs" ]; then
-  apt-get install -y -qq postgresql >/dev/null
+  debian postgresql
   programs=$(find /usr/lib/postgresql -name initdb -printf '%h\n' | sort -V | tail -n 1)
 fi
 
