@@ -185,7 +185,9 @@ enum Plan {
 fn plan(offer: &Offer, known: Option<&Known>, settings: &Settings, again: bool) -> Plan {
     let Some(known) = known.filter(|_| !again) else { return Plan::Read };
     let deep = known.depth == "full" || settings.depth == Depth::Header;
-    let same = known.mark == offer.mark && known.size == offer.size && offer.problem.is_none();
+    // Without a mark nobody can tell whether it has changed.
+    let same =
+        !offer.mark.is_empty() && known.mark == offer.mark && known.size == offer.size && offer.problem.is_none();
     if !same || known.retry || !deep || known.version != settings.version || known.options_hash != settings.options_hash
     {
         Plan::Read

@@ -1,9 +1,9 @@
 //! What targets hold: objects of stores, and files below directories.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use crate::artifact::{Artifact, Gap, GapReason};
 use crate::remote::{Entry, Listed, Listing, Remote, RemoteError, Store, is_url};
@@ -119,8 +119,9 @@ impl Offer {
     fn see(&mut self, path: &Path) {
         let Ok(meta) = std::fs::metadata(path) else { return };
         self.size = meta.len();
-        self.mark = format!("time {}.{:09} file {}", meta.mtime(), meta.mtime_nsec(), meta.ino());
-        self.last_modified = Some(meta.mtime());
+        let Some(since) = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()) else { return };
+        self.mark = format!("time {}.{:09} file {}", since.as_secs(), since.subsec_nanos(), number(&meta));
+        self.last_modified = i64::try_from(since.as_secs()).ok();
     }
 
     /// Opens a file, which scanning threads can't do.
@@ -183,4 +184,16 @@ impl Offers {
             }
         }
     }
+}
+
+/// The number that the file system has for a file; another file that was moved
+/// to its place has another.
+#[cfg(unix)]
+fn number(meta: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(meta)
+}
+
+#[cfg(not(unix))]
+fn number(_meta: &Metadata) -> u64 {
+    0
 }
