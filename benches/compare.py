@@ -12,6 +12,7 @@ peak memory. What is measured:
                               alone without start and exit of the interpreter;
                               weighin on one thread, the whole process
     safetensors, torch        openssl dgst -sha256; weighin on all cores
+    sparse                    1 and 16 GiB of nothing: memory may not grow
     tree                      20,000 small files; the peers
     tiny                      one pickle of a few bytes
 
@@ -144,6 +145,15 @@ def safetensors(path, size):
         floats(file, size)
 
 
+def sparse(path, size):
+    """A safetensors file of zeros that takes no room on a disk."""
+    header = json.dumps({"weights": {"dtype": "F32", "shape": [size // 4], "data_offsets": [0, size]}}).encode()
+    header += b" " * (-len(header) % 8)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+        file.truncate(file.tell() + size)
+
+
 def torch_zip(path, size):
     """What torch.save writes for one tensor."""
     stream = (
@@ -248,6 +258,8 @@ def measure(tools, runs):
 
 def case(name, size, path, weighin, peers, options):
     tools = {"weighin": ([options.weighin, "scan", "--quiet", *weighin, str(path)], False)}
+    if name not in ("tree", "tiny") and not name.startswith("sparse"):
+        tools["weighin --depth header"] = ([*tools["weighin"][0], "--depth", "header"], False)
     if name in ("objects", "bytes", "strings"):
         tools["CPython pickle.load"] = ([sys.executable, "-c", LOAD, str(path)], True)
     if name == "objects":
@@ -283,6 +295,8 @@ def main():
         "strings": ("strings.pkl", strings, ["-j", "1"]),
         "safetensors": (f"weights{options.gib}.safetensors", lambda path: safetensors(path, large), []),
         "torch": (f"weights{options.gib}.pt", lambda path: torch_zip(path, large), []),
+        "sparse1": ("sparse1.safetensors", lambda path: sparse(path, 1 << 30), []),
+        "sparse16": ("sparse16.safetensors", lambda path: sparse(path, 16 << 30), []),
         "tree": ("tree", tree, []),
         "tiny": ("tiny.pkl", tiny, []),
     }
@@ -296,7 +310,7 @@ def main():
         path = options.folder / file
         if not path.exists():
             make(path)
-        if path.is_file():
+        if path.is_file() and not name.startswith("sparse"):
             with open(path, "rb") as warm:  # in the page cache before anyone is measured
                 while warm.read(1 << 24):
                     pass
