@@ -44,6 +44,8 @@ PEERS = {
     "fickling": ["fickling", "--check-safety"],
     "modelaudit": ["modelaudit", "scan"],
 }
+# What they need and do not ask for.
+BESIDE = {"fickling": ["typing_extensions"], "modelscan": ["numpy<2"]}
 STOPPED_AFTER = 600
 LOAD = """
 import gc, os, pickle, sys, time
@@ -229,7 +231,7 @@ def install(folder):
         environment = folder / "peers" / name
         if not environment.exists():
             subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-            pip = [environment / "bin/pip", "install", "--quiet", "--disable-pip-version-check", name]
+            pip = [environment / "bin/pip", "install", "--quiet", "--disable-pip-version-check", name, *BESIDE.get(name, [])]
             if subprocess.run(pip, check=False).returncode != 0:
                 print(f"{name} can't be installed", file=sys.stderr)
                 continue
