@@ -135,6 +135,17 @@ impl From<&Stop> for Gap {
     }
 }
 
+/// Raw numbers of a model in files beside it, as the model describes them. Paths
+/// are seen from its folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Companion {
+    /// Bytes of one file.
+    Part { path: String, offset: u64, length: u64 },
+    /// Files that are called by their place in a grid, each of so many bytes
+    /// once it is unpacked.
+    Chunks { prefix: String, separator: char, grid: Vec<u64>, bytes: u64 },
+}
+
 /// A file, a member of an archive, or a payload found inside another artifact.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -162,6 +173,8 @@ pub struct Artifact {
     pub findings: Vec<Finding>,
     /// Artifacts found inside it.
     pub members: Vec<Artifact>,
+    /// Files beside it that hold numbers of it.
+    pub(crate) companions: Vec<Companion>,
     /// Where its bytes begin in those of the artifact around it, when they
     /// are part of them.
     pub(crate) within: Option<u64>,
@@ -183,6 +196,7 @@ impl Artifact {
             gaps: Vec::new(),
             findings: Vec::new(),
             members: Vec::new(),
+            companions: Vec::new(),
             within: None,
             late: false,
         }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::artifact::{Artifact, Gap, GapReason};
-use crate::engine::{Depth, Job, Options};
+use crate::engine::{Depth, Job, Options, is_unknown};
 use crate::formats::Format;
 use crate::input::{Input, to_u64, to_usize};
 use crate::limits::Limits;
@@ -340,7 +340,10 @@ impl<'r> Scanner<'r> {
         let state = || file.metadata().and_then(|meta| Ok((meta.len(), meta.modified()?))).ok();
         let before = state();
         let input = Input::positioned(Arc::<File>::clone(&file), len);
-        let mut artifact = job.placed_file(name, input, found.digest.clone(), folders.around(&found.path));
+        let mut artifact = job.placed_file(name, input.clone(), found.digest.clone(), folders.around(&found.path));
+        if found.links.is_empty() && is_unknown(&artifact) {
+            folders.explain(&found.path, &input, job, &mut artifact);
+        }
         if state() != before {
             artifact.gaps.push(Gap::new(GapReason::Changed, "the file was written to while it was read"));
         }

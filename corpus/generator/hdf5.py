@@ -161,6 +161,18 @@ def add_samples(corpus):
         return file.dataset(FLOAT32, (4,), struct.pack("<BBQI", 4, 3, heap, 1))
 
     add("virtual-outside", MALICIOUS, with_dataset(virtual), "a virtual dataset whose source is an address", "the library opens its sources")
+
+    def virtual_1(*entries):
+        """The second layout of the sources (HDF5 2.0): flags, then what they leave of the names."""
+        everything = struct.pack("<IIII", 3, 1, 0, 0) * 2
+        block = b"\1" + struct.pack("<Q", len(entries)) + b"".join(entry + everything for entry in entries) + bytes(4)
+        return with_dataset(lambda file: file.dataset(FLOAT32, (4,), struct.pack("<BBQI", 4, 3, file.global_heap(block), 1)))
+
+    same = b"\4/x\0"
+    shared = b"\3" + struct.pack("<QQ", 0, 0)
+    add("virtual-same-file", CLEAN, virtual_1(same, same), "a virtual dataset of parts of the same file, as HDF5 2.0 writes it", "nothing else is read")
+    add("virtual-outside-2", MALICIOUS, virtual_1(b"\0../../x.h5\0/x\0", shared, same), "a virtual dataset of HDF5 2.0 whose source lies elsewhere", "names may be shared between sources")
+    add("virtual-flags", INCOMPLETE, virtual_1(b"\x40x.h5\0/x\0"), "a source with a flag that nobody knows", "what follows it can't be told")
     add("bomb", SUSPICIOUS, with_dataset(lambda file: file.chunked(FLOAT32, 4, (1 << 20, 1 << 14), (1024, 1024), None)), "64 GiB declared, nothing stored", "CVE-2026-0897: reading allocates it")
     add("beyond-storage", SUSPICIOUS, with_dataset(lambda file: file.contiguous(FLOAT32, (64,), bytes(16))), "64 numbers declared, four stored", "a reader that trusts the shape reads on")
     add("pickle-bytes", MALICIOUS, with_dataset(lambda file: file.contiguous(BYTE, (len(EVIL),), EVIL)), f"a byte dataset that is a pickle: {WHAT}", "data sets carry anything")

@@ -1,9 +1,10 @@
 //! What lies in the folder of a file, compared with what the file says of it:
-//! parts that are missing, the same weights in a format without code.
+//! parts that are missing or too short, the same weights in a format without
+//! code.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use crate::artifact::{Artifact, Gap, GapReason};
+use crate::artifact::{Artifact, Companion, Gap, GapReason};
 use crate::evidence::{Evidence, Kind, Span};
 
 /// Missing parts that are named in a report.
@@ -12,10 +13,10 @@ const NAMED: usize = 4;
 /// Endings of weights that may be pickles.
 const PICKLED: &[&str] = &[".bin", ".pt", ".pth", ".ckpt", ".pkl"];
 
-/// The names in a folder.
+/// The names in a folder, each with its length in bytes when it is a plain file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Folder {
-    pub names: BTreeSet<String>,
+    pub names: BTreeMap<String, Option<u64>>,
 }
 
 impl Folder {
@@ -24,6 +25,8 @@ impl Folder {
         let lower = name.to_lowercase();
         lower.ends_with(".index.json")
             || split(&lower).is_some()
+            || lower.ends_with(".onnx")
+            || lower.ends_with(".xml")
             || PICKLED.iter().any(|ending| lower.ends_with(ending))
     }
 
@@ -33,6 +36,29 @@ impl Folder {
         self.parts(artifact);
         self.split_parts(&name, artifact);
         self.twin(&name, artifact);
+        self.companions(artifact);
+    }
+
+    /// Files that hold numbers of this one: their size against what is taken of
+    /// them.
+    fn companions(&self, artifact: &mut Artifact) {
+        let mut ends: BTreeMap<&str, u64> = BTreeMap::new();
+        for companion in &artifact.companions {
+            if let Companion::Part { path, offset, length } = companion {
+                let end = ends.entry(path).or_default();
+                *end = (*end).max(offset.saturating_add(*length));
+            }
+        }
+        let mut found = Vec::new();
+        for (path, end) in ends {
+            // Only plain names: nothing else that a file says is looked up.
+            if let Some(size) = self.names.get(path).copied().flatten().filter(|size| *size < end) {
+                let detail = format!("it takes bytes up to {end} of {path}, which has {size}");
+                let evidence = Evidence::new(Kind::TensorLayout, "beyond-file", Span::at(0)).with("tensor", path);
+                found.push(evidence.with("detail", detail));
+            }
+        }
+        artifact.evidence.extend(found);
     }
 
     /// The shards of an index.
@@ -43,7 +69,7 @@ impl Folder {
             .iter()
             .filter(|fact| fact.kind == Kind::ReferencePath && fact.attribute("by") == Some("index"));
         let plain = parts.filter_map(|fact| fact.attribute("path")).filter(|path| !path.contains(['/', '\\']));
-        let (present, missing): (Vec<&str>, Vec<&str>) = plain.partition(|path| self.names.contains(*path));
+        let (present, missing): (Vec<&str>, Vec<&str>) = plain.partition(|path| self.names.contains_key(*path));
         // An index without any of its parts stands beside the same weights in
         // another format, or was fetched by itself.
         if !present.is_empty() && !missing.is_empty() {
@@ -56,7 +82,7 @@ impl Folder {
     fn split_parts(&self, name: &str, artifact: &mut Artifact) {
         let Some((stem, number, of)) = split(name) else { return };
         let part = |number: u32| format!("{stem}-{number:05}-of-{of:05}.gguf");
-        let here = |number: &u32| self.names.contains(&part(*number));
+        let here = |number: &u32| self.names.contains_key(&part(*number));
         // Told once, by the first that is there.
         if (1..number).any(|earlier| here(&earlier)) {
             return;
@@ -76,7 +102,7 @@ impl Folder {
         let Some(stem) = PICKLED.iter().find_map(|ending| name.strip_suffix(ending)) else { return };
         let renamed = stem.strip_prefix("pytorch_model").map(|rest| format!("model{rest}.safetensors"));
         let twin = [Some(format!("{stem}.safetensors")), renamed].into_iter().flatten();
-        let twin = twin.into_iter().find(|twin| self.names.contains(twin));
+        let twin = twin.into_iter().find(|twin| self.names.contains_key(twin));
         if let Some(twin) = twin {
             artifact.evidence.push(Evidence::new(Kind::WeightsTwin, twin, Span::at(0)));
         }

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 
 use serde_json::Value;
 
-use crate::artifact::{Artifact, Gap, GapReason};
+use crate::artifact::{Artifact, Companion, Gap, GapReason};
 use crate::engine::Job;
 use crate::evidence::{Evidence, Kind, Span};
 use crate::input::{Input, to_u64, to_usize};
@@ -130,6 +130,13 @@ impl<'j, 'e> Cx<'j, 'e> {
     /// length in bytes.
     pub fn expect_storages(&mut self, storages: impl IntoIterator<Item = (String, u64)>) {
         self.artifact.storages.extend(storages);
+    }
+
+    /// Says which file beside this artifact holds numbers of it.
+    pub(crate) fn companion(&mut self, companion: Companion) {
+        if to_u64(self.artifact.companions.len()) < self.job.limits.artifacts {
+            self.artifact.companions.push(companion);
+        }
     }
 
     /// Whether somebody wants to see what the artifact contains. The three

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::engine::beside::Folder;
 use crate::engine::cx::Cx;
 use crate::engine::recognise::{self, Candidate, Ends};
-use crate::engine::signatures::without_pickles;
+use crate::engine::signatures::{self, without_pickles};
 use crate::engine::stored::StoredDigest;
 use crate::engine::sweep::{self, Swept};
 use crate::engine::{Depth, Options};
@@ -38,7 +38,7 @@ pub(crate) struct Job<'e> {
     digests: &'e DigestLists,
     pub(crate) options: Options,
     yara: YaraScanner<'e>,
-    clock: Arc<Clock>,
+    pub(super) clock: Arc<Clock>,
     pub(super) work: u64,
     pub(super) clock_at: u64,
     inflated: u64,
@@ -352,10 +352,10 @@ impl<'e> Job<'e> {
     /// Digest, signatures and YARA over every byte. Pickles that turn up where
     /// no format expects them are examined like any member.
     fn sweep(&mut self, input: &Input, depth: u64, artifact: &mut Artifact) {
-        let formats = artifact.formats.clone();
+        let raw = signatures::raw(artifact);
         let swept = catch_unwind(AssertUnwindSafe(|| {
             let subject = Subject { name: &artifact.name, input, clock: &self.clock, inside: false };
-            sweep::sweep(&subject, &formats, &mut self.yara, self.limits, self.options.threads)
+            sweep::sweep(&subject, raw, &mut self.yara, self.limits, self.options.threads)
         }));
         match swept {
             Ok(swept) => self.record(swept, input, depth, artifact),

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 
 mod around;
 mod beside;
+mod companions;
 mod cx;
 mod examine;
 mod executables;
@@ -46,6 +47,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) use beside::Folder;
+pub(crate) use companions::{explain, is_unknown, tells};
 pub use cx::Cx;
 pub(crate) use examine::Job;
 pub use stored::{DigestValue, StoredDigest};

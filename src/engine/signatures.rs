@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, MatchKind, Span as Range, packed};
 
-use crate::artifact::Gap;
+use crate::artifact::{Artifact, Gap};
 use crate::clock::Clock;
 use crate::engine::executables;
 use crate::evidence::{Evidence, Kind, Span};
@@ -74,6 +74,36 @@ pub(super) fn without_pickles(formats: &[&str]) -> bool {
     formats.iter().all(|format| RAW.contains(format))
 }
 
+/// Where the bytes of `artifact` have no pickles of their own: all of it, or
+/// those of its members that are raw data.
+pub(super) fn raw(artifact: &Artifact) -> Vec<(u64, u64)> {
+    let mut found = Vec::new();
+    if without_pickles(&artifact.formats) {
+        found.push((0, artifact.size));
+    } else {
+        stored(artifact, 0, &mut found);
+        found.sort_unstable();
+        // Members may overlap: what one of them has is searched once.
+        let mut reached = 0;
+        found.retain_mut(|(start, end)| {
+            *start = (*start).max(reached);
+            reached = reached.max(*end);
+            start < end
+        });
+    }
+    found
+}
+
+fn stored(artifact: &Artifact, base: u64, found: &mut Vec<(u64, u64)>) {
+    for member in &artifact.members {
+        let Some(start) = member.within.map(|within| base.saturating_add(within)) else { continue };
+        if member.formats.is_empty() && member.members.is_empty() {
+            found.push((start, start.saturating_add(member.size)));
+        }
+        stored(member, start, found);
+    }
+}
+
 /// Something found at an offset of the swept artifact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SignatureHit {
@@ -135,6 +165,8 @@ static ALL: LazyLock<Option<Searcher>> = LazyLock::new(|| Searcher::new(&[&MAGIC
 pub(super) struct Signatures<'c> {
     clock: &'c Clock,
     searcher: Option<&'static Searcher>,
+    /// Where a pickle is out of place, by start and end, in order.
+    raw: Vec<(u64, u64)>,
     hits: Vec<(SignatureHit, u64)>,
     kept: BTreeMap<(Kind, &'static str, String), u64>,
     /// Everything that begins before this has been judged.
@@ -145,11 +177,12 @@ pub(super) struct Signatures<'c> {
 }
 
 impl<'c> Signatures<'c> {
-    /// A search, for pickles too when they would be out of place.
-    pub(super) fn new(pickles: bool, length: u64, limits: &Limits, clock: &'c Clock) -> Self {
+    /// A search, for pickles too in what is `raw`.
+    pub(super) fn new(raw: Vec<(u64, u64)>, length: u64, limits: &Limits, clock: &'c Clock) -> Self {
         Self {
             clock,
-            searcher: if pickles { ALL.as_ref() } else { EXECUTABLES.as_ref() },
+            searcher: if raw.is_empty() { EXECUTABLES.as_ref() } else { ALL.as_ref() },
+            raw,
             hits: Vec::new(),
             kept: BTreeMap::new(),
             judged: 0,
@@ -180,7 +213,9 @@ impl<'c> Signatures<'c> {
     /// Judges the candidate at `at`; how many bytes need no further look.
     fn judge(&mut self, at: u64, bytes: &[u8], input: &Input) -> u64 {
         if bytes.first() == Some(&0x80) {
-            return self.pickle(at, bytes, input);
+            let next = self.raw.partition_point(|(_, end)| *end <= at);
+            let is_raw = self.raw.get(next).is_some_and(|(start, _)| *start <= at);
+            return if is_raw { self.pickle(at, bytes, input) } else { 1 };
         }
         if !plausible(bytes) {
             return 1;

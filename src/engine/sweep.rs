@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::artifact::{Artifact, Gap};
 use crate::clock::Clock;
 use crate::engine::place;
-use crate::engine::signatures::{SignatureHit, Signatures, without_pickles};
+use crate::engine::signatures::{SignatureHit, Signatures};
 use crate::evidence::{Evidence, Kind, Span};
 use crate::input::{Input, to_u64};
 use crate::limits::Limits;
@@ -52,17 +52,18 @@ impl Swept {
     }
 }
 
-/// Reads all of the subject once; `formats` have read it. With `threads` to be had,
-/// a second one takes the digest of a long input, which is most of the work.
+/// Reads all of the subject once, and looks for pickles in what of it is `raw`. With
+/// `threads` to be had, a second one takes the digest of a long input, which is most
+/// of the work.
 pub(super) fn sweep(
     subject: &Subject<'_>,
-    formats: &[&str],
+    raw: Vec<(u64, u64)>,
     yara: &mut YaraScanner<'_>,
     limits: &Limits,
     threads: bool,
 ) -> Swept {
     let Subject { input, clock, .. } = *subject;
-    let mut signatures = Signatures::new(without_pickles(formats), input.len(), limits, clock);
+    let mut signatures = Signatures::new(raw, input.len(), limits, clock);
     let (digest, yara) = if let Some(bytes) = input.as_slice() {
         signatures.search(0, bytes, input);
         (Ok(Sha256::digest(bytes).into()), yara.scan(subject, bytes))
@@ -91,7 +92,7 @@ pub(super) fn sweep(
 /// Pickles in weights that are a member of something else, whose own sweep does
 /// not look for them.
 pub(super) fn pickles(input: &Input, limits: &Limits, clock: &Clock) -> Swept {
-    let mut signatures = Signatures::new(true, input.len(), limits, clock);
+    let mut signatures = Signatures::new(vec![(0, input.len())], input.len(), limits, clock);
     let outcome = if let Some(bytes) = input.as_slice() {
         signatures.search(0, bytes, input);
         Ok(())

@@ -21,6 +21,7 @@ use crate::engine::Cx;
 use crate::input::Input;
 use crate::stop::Stop;
 
+pub mod ar;
 pub mod bson;
 pub mod bzip2;
 pub mod catboost;
@@ -36,6 +37,7 @@ pub mod gguf;
 pub mod gzip;
 pub mod hdf5;
 pub mod java;
+pub mod jax_export;
 pub mod jinja;
 pub mod json;
 pub mod keras_config;
@@ -51,6 +53,7 @@ pub mod msgpack;
 pub mod mxnet;
 pub mod notebook;
 pub mod numpy;
+pub mod ocdbt;
 pub mod onnx;
 pub mod ort;
 pub mod other;
@@ -69,6 +72,7 @@ pub mod script;
 pub mod sevenz;
 pub mod shards;
 pub mod skops;
+pub mod spacy;
 mod stream;
 pub mod tar;
 pub mod tensorflow;
@@ -77,10 +81,12 @@ pub mod tflite;
 pub mod torch7;
 pub mod torchscript;
 pub mod torchserve;
+pub mod word2vec;
 pub mod xgboost;
 pub mod xml;
 pub mod xz;
 pub mod yaml;
+pub mod zarr;
 pub mod zfile;
 pub mod zip;
 pub mod zlib;
@@ -227,6 +233,12 @@ pub const ALL: &[&dyn Format] = &[
     &mxnet::Mxnet,
     &torch7::Torch7,
     &bson::Bson,
+    &ocdbt::Ocdbt,
+    &zarr::Zarr,
+    &jax_export::JaxExport,
+    &spacy::Spacy,
+    &ar::Ar,
+    &word2vec::Word2Vec,
 ];
 
 /// The format called `name`.

@@ -6,6 +6,7 @@
 
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind, Span};
+use crate::formats::requirements;
 use crate::input::Input;
 use crate::stop::Stop;
 use crate::text::encoded::{self, Nature};
@@ -124,6 +125,10 @@ impl Walk {
         self.constructed(text, span, cx);
         self.code(text, span, cx);
         self.template(text, cx)?;
+        // What spaCy has pip install with a pipeline.
+        if self.file == "meta.json" && self.key_at(0) == "requirements" {
+            requirements::requirement(text.trim(), span.offset, cx);
+        }
         self.paths(text, span, cx);
         self.payload(text, span, cx)
     }

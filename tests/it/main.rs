@@ -4,6 +4,7 @@
 mod assembler;
 mod check;
 mod cli;
+mod companions;
 mod corpus;
 mod dvc;
 mod endless;

@@ -214,6 +214,15 @@ impl<'i> Flat<'i> {
         self.string(bytes, bound)
     }
 
+    /// Text number `index` of a vector of texts.
+    pub(crate) fn string_at(&mut self, vector: Vector, index: u64, bound: u64) -> Result<String, Stop> {
+        let at = self.follow(vector.at.saturating_add(index.saturating_mul(4)))?;
+        let len = u64::from(self.u32(at)?);
+        let at = at.saturating_add(4);
+        self.input.window(at, len)?;
+        self.string(Vector { at, len }, bound)
+    }
+
     /// The text of a vector of bytes.
     pub(crate) fn string(&mut self, bytes: Vector, bound: u64) -> Result<String, Stop> {
         let mut text = vec![0; to_usize(bytes.len.min(bound))];

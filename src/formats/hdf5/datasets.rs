@@ -201,12 +201,30 @@ fn virtual_sources(file: &File, name: &str, heap: Option<u64>, object: u32, cx: 
     let Some(block) = global_object(file, heap, object, cx)? else { return Ok(()) };
     let offset = file.place(heap);
     let mut fields = Fields::new(&block, offset, file.sizes);
-    fields.skip(1)?;
+    let version = fields.u8()?;
+    if version > 1 {
+        return Err(Stop::unsupported(offset, format!("version {version} of a virtual dataset's sources")));
+    }
     let entries = fields.length()?;
     for index in 0..entries {
         cx.charge(1, offset)?;
-        let source = fields.text()?;
-        let dataset = fields.text()?;
+        // Version 1 (HDF5 2.0): a name that an earlier entry has is its number, the
+        // file itself is a flag.
+        let flags = if version == 0 { 0 } else { fields.u8()? };
+        if flags & !0x07 != 0 {
+            return Err(Stop::unsupported(fields.offset(), format!("the flags {flags:#04x} of a virtual source")));
+        }
+        let shared = |fields: &mut Fields<'_>| fields.length().map(|entry| format!("that of source {entry}"));
+        let source = match flags {
+            flags if flags & 0x04 != 0 => ".".to_owned(),
+            flags if flags & 0x01 != 0 => {
+                fields.length()?;
+                // Its path has been told with the entry that has it.
+                ".".to_owned()
+            }
+            _ => fields.text()?,
+        };
+        let dataset = if flags & 0x02 != 0 { shared(&mut fields)? } else { fields.text()? };
         // "." is the file itself.
         if source != "." {
             path(name, &format!("virtual dataset, source {index} (dataset {dataset})"), &source, offset, cx);

@@ -10,6 +10,10 @@ use crate::stop::Stop;
 /// Flax cuts arrays above this into chunks (`MAX_CHUNK_SIZE`); their frame is small.
 const CHUNK: u64 = (1 << 30) + (1 << 16);
 
+/// Files of a spaCy pipeline: tables by hash, and lists; without any entry they
+/// are a single byte.
+const SPACY: &[&str] = &["key2row", "lookups.bin", "patterns"];
+
 /// The format.
 #[derive(Debug)]
 pub struct Msgpack;
@@ -21,7 +25,7 @@ impl Format for Msgpack {
 
     fn about(&self) -> About {
         About {
-            title: "MessagePack, Flax checkpoints (flax/serialization.py)",
+            title: "MessagePack: Flax checkpoints (flax/serialization.py), tables of spaCy",
             extensions: &[".msgpack"],
             reads: "the whole structure: lengths, nesting, extension types; byte strings that hold something to load",
             leaves_out: "numbers of arrays",
@@ -37,7 +41,8 @@ impl Format for Msgpack {
             !key.is_empty()
                 && key.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'/' | b'-'))
         });
-        match (name, head.is_named(&[".msgpack"])) {
+        let table = matches!(head.first, [0x80..=0x9f | 0xdc..=0xdf, ..]) && SPACY.contains(&head.name);
+        match (name, table || head.is_named(&[".msgpack"])) {
             (true, true) => Match::Magic,
             (true, false) => Match::Likely,
             (false, true) => Match::Name,

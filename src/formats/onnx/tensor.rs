@@ -1,5 +1,6 @@
 //! Tensors: what they say of their size, and where their data lie.
 
+use crate::artifact::Companion;
 use crate::evidence::{Evidence, Kind, Span};
 use crate::formats::protobuf::{Message, Value};
 use crate::formats::reference;
@@ -132,6 +133,13 @@ impl Reader<'_, '_, '_, '_> {
     /// `external_data`: only `location` is needed; the loader sets whatever
     /// other key stands here as an attribute (GHSA-538c-55jv-c5g9).
     fn external(&mut self, tensor: &Tensor, length: Option<u128>) {
+        let value = |key: &str| tensor.external.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
+        let number = |key: &str| value(key).and_then(|value| value.parse::<u64>().ok());
+        let length_of = number("length").or(length.and_then(|length| u64::try_from(length).ok()));
+        if let (Some(path), Some(length)) = (value("location"), length_of) {
+            let path = path.trim_start_matches("./").to_owned();
+            self.cx.companion(Companion::Part { path, offset: number("offset").unwrap_or(0), length });
+        }
         for (key, value) in &tensor.external {
             match key.as_str() {
                 "location" => {

@@ -4,6 +4,7 @@
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
+use crate::artifact::Companion;
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind, Span};
 use crate::formats::{About, Format, Head, Match};
@@ -66,6 +67,7 @@ fn document(source: &str, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     reader.config_mut().check_end_names = false;
     let mut depth = 0_u64;
     let mut rooted = false;
+    let mut weights = None;
     loop {
         let at = reader.buffer_position();
         cx.charge(1, at)?;
@@ -81,11 +83,14 @@ fn document(source: &str, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
                 if depth > cx.limits().nesting {
                     return Err(Stop::Limit { offset: at, limit: "nesting" });
                 }
-                self::element(&element, at, cx);
+                if !rooted && element.name().as_ref() == "net" {
+                    weights = weights_beside(cx.name());
+                }
+                self::element(&element, weights.as_deref(), at, cx);
                 rooted = true;
             }
             Ok(Event::Empty(element)) => {
-                self::element(&element, at, cx);
+                self::element(&element, weights.as_deref(), at, cx);
                 rooted = true;
             }
             Ok(Event::End(_)) => depth = depth.saturating_sub(1),
@@ -142,8 +147,17 @@ fn is_known_dtd(outside: &str) -> bool {
     .any(|known| outside.contains(known))
 }
 
-/// An element: inclusions, scripts, and what OpenVINO and PMML load.
-fn element(element: &BytesStart<'_>, at: u64, cx: &mut Cx<'_, '_>) {
+/// The file beside an OpenVINO network that has its numbers: called as the
+/// network is.
+fn weights_beside(name: &str) -> Option<String> {
+    let base = name.rsplit(['/', '\\']).next()?;
+    let stem = base.get(..base.len().checked_sub(4)?)?;
+    Some(format!("{stem}.bin"))
+}
+
+/// An element: inclusions, scripts, and what OpenVINO and PMML load. `weights`
+/// is the file with the numbers of an OpenVINO network.
+fn element(element: &BytesStart<'_>, weights: Option<&str>, at: u64, cx: &mut Cx<'_, '_>) {
     let name = element.name().as_ref().to_owned();
     let local = name.rsplit(':').next().unwrap_or(&name).to_owned();
     let mut attributes: Vec<(String, String)> = Vec::new();
@@ -152,6 +166,10 @@ fn element(element: &BytesStart<'_>, at: u64, cx: &mut Cx<'_, '_>) {
         attributes.push((key, attribute.value.into_owned()));
     }
     let value = |key: &str| attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
+    let number = |key: &str| value(key).and_then(|value| value.trim().parse::<u64>().ok());
+    if let (Some(path), Some(offset), Some(length)) = (weights, number("offset"), number("size")) {
+        cx.companion(Companion::Part { path: path.to_owned(), offset, length });
+    }
     let shown = format!(
         "{name} {}",
         attributes.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")

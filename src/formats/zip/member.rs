@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::rc::Rc;
 
 use crate::artifact::GapReason;
@@ -144,7 +145,7 @@ pub(super) fn unpack(way: &Way, data: u64, name: &str, whole: &Input, cx: &mut C
     if way.encrypted || way.aes || !(way.method == methods::STORED || methods::decoder(way.method).is_some()) {
         return disguised(way, &packed, span, name, cx);
     }
-    let (input, stop, used) = decode(way, &packed, data, cx);
+    let Decoded { input, stop, used, crc } = decode(way, &packed, data, cx);
     if let Some(stop) = stop {
         // Beyond a limit there is nothing to try again.
         let limited = matches!(stop, Stop::Limit { .. });
@@ -155,7 +156,7 @@ pub(super) fn unpack(way: &Way, data: u64, name: &str, whole: &Input, cx: &mut C
         cx.gap(&stop);
         return Content { input, unpacked: true };
     }
-    check(way, &input, span, name, cx);
+    check(way, &input, crc, span, name, cx);
     if used < packed.len() {
         let evidence = Evidence::new(Kind::ContainerAnomaly, "slack", span).with("name", name);
         cx.push(evidence.with("detail", packed.len().saturating_sub(used).to_string()));
@@ -167,16 +168,17 @@ pub(super) fn unpack(way: &Way, data: u64, name: &str, whole: &Input, cx: &mut C
 /// behind the size that is announced, as readers see it that go by the stream
 /// alone, or something that is packed in another way.
 fn otherwise(way: &Way, packed: &Input, whole: &Input, span: Span, name: &str, cx: &mut Cx<'_, '_>) -> Option<Content> {
-    let fits = |input: &Input, cx: &Cx<'_, '_>| way.crc32.is_some() && checksum(input, cx) == way.crc32;
-    let (input, stop, used) = decode(way, &whole.tail(span.offset), span.offset, cx);
-    if stop.is_none() && used > packed.len() && (fits(&input, cx) || input.len() == way.uncompressed_size) {
+    let Decoded { input, stop, used, crc } = decode(way, &whole.tail(span.offset), span.offset, cx);
+    let fits = way.crc32.is_some() && crc.or_else(|| checksum(&input, cx)) == way.crc32;
+    if stop.is_none() && used > packed.len() && (fits || input.len() == way.uncompressed_size) {
         let evidence = Evidence::new(Kind::ContainerMismatch, "size", span).with("name", name);
         cx.push(evidence.with("central", packed.len().to_string()).with("local", used.to_string()));
         return Some(Content { input, unpacked: true });
     }
     for method in [methods::STORED, methods::DEFLATE] {
-        let (input, stop, _) = decode(&Way { method, ..way.clone() }, packed, span.offset, cx);
-        if method != way.method && stop.is_none() && !input.is_empty() && fits(&input, cx) {
+        let Decoded { input, stop, crc, .. } = decode(&Way { method, ..way.clone() }, packed, span.offset, cx);
+        let fits = way.crc32.is_some() && crc.or_else(|| checksum(&input, cx)) == way.crc32;
+        if method != way.method && stop.is_none() && !input.is_empty() && fits {
             let found = if method == methods::STORED { "stored" } else { "compressed" };
             let evidence = Evidence::new(Kind::ContainerAnomaly, "method-claim", span).with("name", name);
             cx.push(evidence.with("detail", found));
@@ -187,25 +189,55 @@ fn otherwise(way: &Way, packed: &Input, whole: &Input, span: Span, name: &str, c
 }
 
 fn decode_what_is_there(way: &Way, there: &Input, cx: &mut Cx<'_, '_>) -> Input {
-    if methods::decoder(way.method).is_some() && !way.encrypted { decode(way, there, 0, cx).0 } else { there.clone() }
+    if methods::decoder(way.method).is_some() && !way.encrypted {
+        decode(way, there, 0, cx).input
+    } else {
+        there.clone()
+    }
 }
 
-/// Decompresses `packed`: the content, why it ended early, and how many bytes
-/// it took.
-fn decode(way: &Way, packed: &Input, offset: u64, cx: &mut Cx<'_, '_>) -> (Input, Option<Stop>, u64) {
-    if way.method == methods::STORED {
-        return (packed.clone(), None, packed.len());
+/// What decompression came to.
+struct Decoded {
+    input: Input,
+    /// Why it ended early.
+    stop: Option<Stop>,
+    /// Packed bytes that it took.
+    used: u64,
+    /// CRC-32 of what it made; of stored data nobody has computed any.
+    crc: Option<u32>,
+}
+
+/// Computes the checksum of what is read through it.
+struct Summed {
+    inner: Box<dyn Read>,
+    hasher: crc32fast::Hasher,
+}
+
+impl Read for Summed {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.inner.read(buf)?;
+        self.hasher.update(buf.get(..n).unwrap_or_default());
+        Ok(n)
     }
+}
+
+/// Decompresses `packed`.
+fn decode(way: &Way, packed: &Input, offset: u64, cx: &mut Cx<'_, '_>) -> Decoded {
+    if way.method == methods::STORED {
+        return Decoded { input: packed.clone(), stop: None, used: packed.len(), crc: None };
+    }
+    let failed = |stop: Stop| Decoded { input: Input::from(Vec::new()), stop: Some(stop), used: 0, crc: None };
     let position = Rc::new(Cell::new(0));
     let feed = Feed::new(packed, Rc::clone(&position));
     let size = (!way.end_marker).then_some(way.uncompressed_size);
     match methods::open(way.method, feed, size, cx.limits()) {
-        Some(Ok(mut reader)) => {
-            let (content, stop) = cx.inflate(&mut *reader, packed.len(), offset);
-            (content, stop, position.get())
+        Some(Ok(inner)) => {
+            let mut reader = Summed { inner, hasher: crc32fast::Hasher::new() };
+            let (input, stop) = cx.inflate(&mut reader, packed.len(), offset);
+            Decoded { input, stop, used: position.get(), crc: Some(reader.hasher.finalize()) }
         }
-        Some(Err(error)) => (Input::from(Vec::new()), Some(Stop::of_decoder(&error, offset)), 0),
-        None => (Input::from(Vec::new()), Some(Stop::unsupported(offset, methods::name(way.method))), 0),
+        Some(Err(error)) => failed(Stop::of_decoder(&error, offset)),
+        None => failed(Stop::unsupported(offset, methods::name(way.method))),
     }
 }
 
@@ -224,8 +256,8 @@ fn disguised(way: &Way, packed: &Input, span: Span, name: &str, cx: &mut Cx<'_, 
         if stored && packed.len() != way.uncompressed_size {
             continue;
         }
-        let (input, stop, used) = decode(&attempt, packed, span.offset, cx);
-        let fits = way.crc32.is_some_and(|crc| checksum(&input, cx).is_some_and(|found| found == crc));
+        let Decoded { input, stop, used, crc } = decode(&attempt, packed, span.offset, cx);
+        let fits = way.crc32.is_some() && crc.or_else(|| checksum(&input, cx)) == way.crc32;
         let sized = input.len() == way.uncompressed_size && !input.is_empty();
         let whole = stop.is_none() && sized && (used == packed.len() || fits);
         if whole && (fits || way.encrypted || !stored) {
@@ -245,7 +277,7 @@ fn disguised(way: &Way, packed: &Input, span: Span, name: &str, cx: &mut Cx<'_, 
 }
 
 /// Says when the content is not what the way announces.
-fn check(way: &Way, content: &Input, span: Span, name: &str, cx: &mut Cx<'_, '_>) {
+fn check(way: &Way, content: &Input, crc: Option<u32>, span: Span, name: &str, cx: &mut Cx<'_, '_>) {
     let mut differ = |what: &'static str, announced: String, actual: String| {
         let evidence = Evidence::new(Kind::ContainerMismatch, what, span).with("name", name);
         cx.push(evidence.with("central", announced).with("local", actual));
@@ -254,7 +286,7 @@ fn check(way: &Way, content: &Input, span: Span, name: &str, cx: &mut Cx<'_, '_>
         differ("content-size", way.uncompressed_size.to_string(), content.len().to_string());
     }
     let Some(announced) = way.crc32 else { return };
-    if let Some(actual) = checksum(content, cx)
+    if let Some(actual) = crc.or_else(|| checksum(content, cx))
         && actual != announced
     {
         let mut differ = |what: &'static str| {
@@ -266,7 +298,7 @@ fn check(way: &Way, content: &Input, span: Span, name: &str, cx: &mut Cx<'_, '_>
     }
 }
 
-/// CRC-32 of content that is small enough to be worth another pass.
+/// CRC-32 of stored content that is small enough to be worth another pass.
 fn checksum(content: &Input, cx: &Cx<'_, '_>) -> Option<u32> {
     if content.len() > cx.limits().memory_bytes || cx.leaves_unread(content) {
         return None;

@@ -6,6 +6,7 @@ mod layouts;
 mod member;
 mod methods;
 mod ranges;
+mod series;
 mod storages;
 mod survey;
 mod wire;
@@ -42,12 +43,14 @@ impl Format for Zip {
     fn about(&self) -> About {
         About {
             title: "zip, with zip64 (PKWARE APPNOTE.TXT 6.3.10): PyTorch, TorchScript, torch.package, npz, Keras 3, \
-                    TorchServe, skops, wheels",
-            extensions: &[".zip", ".pt", ".pth", ".ckpt", ".ptl", ".pt2", ".npz", ".keras", ".mar", ".skops", ".whl"],
+                    TorchServe, skops, wheels; archives back to back (torch.distributed.checkpoint)",
+            extensions: &[
+                ".zip", ".pt", ".pth", ".ckpt", ".ptl", ".pt2", ".npz", ".keras", ".mar", ".skops", ".whl", ".distcp",
+            ],
             reads: "both headers of every member and what they disagree about, members that only one of them lists, \
                     all end records, names, links, and the content of every member: stored, deflate, bzip2, LZMA, \
                     xz, Zstandard",
-            leaves_out: "checksums of members above 16 MiB, PPMd and methods older than deflate, archives in several files",
+            leaves_out: "checksums of stored members above 16 MiB, PPMd and methods older than deflate, archives in several files",
         }
     }
 
@@ -67,6 +70,12 @@ impl Format for Zip {
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         if input.len() < wire::END_LENGTH {
             return Err(Stop::Truncated { offset: input.len(), needed: wire::END_LENGTH.saturating_sub(input.len()) });
+        }
+        if series::is_shard(cx.name()) {
+            let archives = series::archives(input, cx)?;
+            if !archives.is_empty() && archives != [(0, input.len())] {
+                return series::read(&archives, input, cx);
+            }
         }
         let survey = Survey::new(input, cx)?;
         let mut first = [0; 8];

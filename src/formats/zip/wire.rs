@@ -259,6 +259,33 @@ pub(super) fn end_record(input: &Input, offset: u64) -> Option<EndRecord> {
     })
 }
 
+/// Where the archive begins whose end record stands at `end`, when its directory
+/// reaches up to the end records and its offsets count from that place.
+pub(super) fn start_of(input: &Input, end: u64) -> Option<u64> {
+    let mut cursor = Cursor::at(input, end.saturating_add(10));
+    let mut entries = u64::from(cursor.u16_le().ok()?);
+    let mut size = u64::from(cursor.u32_le().ok()?);
+    let mut offset = u64::from(cursor.u32_le().ok()?);
+    let mut directory_end = end;
+    if cursor.u16_le().ok()? != 0 {
+        return None;
+    }
+    let locator = end.checked_sub(ZIP64_LOCATOR_LENGTH);
+    if let Some(zip64) = locator.and_then(|locator| locator.checked_sub(ZIP64_END_LENGTH))
+        && has(input, zip64, ZIP64_END)
+        && has(input, locator?, ZIP64_LOCATOR)
+    {
+        let mut cursor = Cursor::at(input, zip64.saturating_add(32));
+        entries = cursor.u64_le().ok()?;
+        size = cursor.u64_le().ok()?;
+        offset = cursor.u64_le().ok()?;
+        directory_end = zip64;
+    }
+    let directory = directory_end.checked_sub(size)?;
+    let start = directory.checked_sub(offset)?;
+    (entries > 0 && has(input, directory, CENTRAL) && has(input, start, LOCAL)).then_some(start)
+}
+
 /// The zip64 end record that the locator before `end` leads to, and whether a
 /// locator leads nowhere.
 fn zip64_end(input: &Input, end: u64) -> (Option<(u64, Claim)>, bool) {

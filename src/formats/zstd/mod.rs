@@ -2,7 +2,7 @@
 
 use crate::engine::Cx;
 use crate::formats::stream::{self, Wrapper};
-use crate::formats::{About, Format, Head, Match, codec};
+use crate::formats::{About, Format, Head, Match, codec, ocdbt};
 use crate::input::Input;
 use crate::stop::Stop;
 
@@ -46,7 +46,10 @@ impl Format for Zstd {
     }
 
     fn recognise(&self, head: &Head<'_>) -> Match {
-        if is_zstd(head.first) {
+        // Values of such a store are often packed, and it reads them one by one.
+        if ocdbt::ends_in_node(head) {
+            Match::No
+        } else if is_zstd(head.first) {
             Match::Magic
         } else if skipped(head.first).is_some() {
             Match::Likely
