@@ -113,7 +113,9 @@ def add_samples(corpus):
     add("7z-lz4-honest.7z", CLEAN, sevenz("notes.txt", lz4_frame(NOTES), len(NOTES), lz4), "a text in LZ4 in 7z", "the honest use")
     add("7z-arm64.7z", MALICIOUS, sevenz("model.pkl", EVIL, len(EVIL), arm64), f"{WHAT} behind the filter for ARM64 code", "filters are undone")
     add("7z-riscv.7z", MALICIOUS, sevenz("model.pkl", EVIL, len(EVIL), riscv), f"{WHAT} behind the filter for RISC-V code", "filters are undone")
-    add("7z-zstd.7z", INCOMPLETE, sevenz("notes.txt", zstd_frame(NOTES), len(NOTES), zstd), "a text in Zstandard in 7z", "not read, and said so")
+    add("7z-zstd.7z", MALICIOUS, sevenz("model.pkl", zstd_frame(EVIL), len(EVIL), zstd), f"{WHAT} in Zstandard in 7z", "a method that 7-Zip's relatives write")
+    add("7z-zstd-honest.7z", CLEAN, sevenz("notes.txt", zstd_frame(NOTES[:8]) + zstd_frame(NOTES[8:]), len(NOTES), zstd), "a text in two frames of Zstandard in 7z", "the honest use")
+    add("7z-zstd-short.7z", INCOMPLETE, sevenz("notes.txt", zstd_frame(NOTES), len(NOTES) + 9, zstd), "a text in Zstandard in 7z that is shorter than announced", "the rest is missing")
     add("7z-ppmd.7z", INCOMPLETE, sevenz("notes.txt", noise(40), 60, ppmd, b"\x06" + struct.pack("<I", 1 << 24)), "a member packed by PPMd in 7z", "not read, and said so")
     add("7z-header-only.7z", INCOMPLETE, b"7z\xbc\xaf\x27\x1c\0\x04" + bytes(4) + struct.pack("<2QI", 0, 4000, 0) + noise(40), "the start of a 7z archive", "recognised, not examined")
 

@@ -69,38 +69,48 @@ const RAW: [&str; 12] = [
     "ncnn",
 ];
 
+/// Formats whose members are read by themselves; what else is in them belongs to
+/// nobody.
+const CONTAINERS: [&str; 3] = ["zip", "tar", "ar"];
+
 /// Whether a pickle in content of these formats is out of place.
 pub(super) fn without_pickles(formats: &[&str]) -> bool {
     formats.iter().all(|format| RAW.contains(format))
 }
 
-/// Where the bytes of `artifact` have no pickles of their own: all of it, or
-/// those of its members that are raw data.
+/// Where the bytes of `artifact` have no pickles of their own, by start and end:
+/// all of it, or in a container what is none of its members that have been read.
 pub(super) fn raw(artifact: &Artifact) -> Vec<(u64, u64)> {
-    let mut found = Vec::new();
-    if without_pickles(&artifact.formats) {
-        found.push((0, artifact.size));
-    } else {
-        stored(artifact, 0, &mut found);
-        found.sort_unstable();
-        // Members may overlap: what one of them has is searched once.
-        let mut reached = 0;
-        found.retain_mut(|(start, end)| {
-            *start = (*start).max(reached);
-            reached = reached.max(*end);
-            start < end
-        });
+    let mut read = Vec::new();
+    if !without_pickles(&artifact.formats) {
+        known(artifact, 0, &mut read);
     }
-    found
+    read.sort_unstable();
+    let mut raw = Vec::new();
+    let mut reached = 0;
+    for (start, end) in read {
+        if start > reached {
+            raw.push((reached, start));
+        }
+        reached = reached.max(end);
+    }
+    if reached < artifact.size {
+        raw.push((reached, artifact.size));
+    }
+    raw
 }
 
-fn stored(artifact: &Artifact, base: u64, found: &mut Vec<(u64, u64)>) {
+/// The bytes from `base` on that a format has read which may hold pickles, or
+/// that have been searched by themselves.
+fn known(artifact: &Artifact, base: u64, found: &mut Vec<(u64, u64)>) {
+    if artifact.formats.iter().any(|format| !CONTAINERS.contains(format)) {
+        found.push((base, base.saturating_add(artifact.size)));
+        return;
+    }
     for member in &artifact.members {
-        let Some(start) = member.within.map(|within| base.saturating_add(within)) else { continue };
-        if member.formats.is_empty() && member.members.is_empty() {
-            found.push((start, start.saturating_add(member.size)));
+        if let Some(within) = member.within {
+            known(member, base.saturating_add(within), found);
         }
-        stored(member, start, found);
     }
 }
 

@@ -77,6 +77,7 @@ mod stream;
 pub mod tar;
 pub mod tensorflow;
 pub mod text;
+pub mod textproto;
 pub mod tflite;
 pub mod torch7;
 pub mod torchscript;
@@ -238,6 +239,7 @@ pub const ALL: &[&dyn Format] = &[
     &jax_export::JaxExport,
     &spacy::Spacy,
     &ar::Ar,
+    &textproto::TextProto,
     &word2vec::Word2Vec,
 ];
 

@@ -228,6 +228,20 @@ pub(super) fn unwrap(wrapper: &Wrapper, input: &Input, cx: &mut Cx<'_, '_>) -> R
     trailing(wrapper.format, input, end, cx)
 }
 
+/// The content of streams that follow one another in `input`, as one.
+pub(super) fn joined<'w>(wrapper: &'w Wrapper, input: &Input, limits: &'w Limits) -> impl Read + 'w {
+    Streams {
+        wrapper,
+        limits,
+        input: input.clone(),
+        position: Rc::new(Cell::new(0)),
+        current: None,
+        opened: 0,
+        started: 0,
+        skipped: Vec::new(),
+    }
+}
+
 /// Content that is nothing but zeros, or nothing at all, needs no reader.
 fn content_child(cx: &mut Cx<'_, '_>, name: &str, content: Input) -> Result<(), Stop> {
     if content.is_empty() { cx.data(name, content) } else { cx.child(name, content) }

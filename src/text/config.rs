@@ -10,6 +10,7 @@ use crate::formats::requirements;
 use crate::input::Input;
 use crate::stop::Stop;
 use crate::text::encoded::{self, Nature};
+use crate::text::shell;
 
 /// Where a walk is: the keys and indices from the root.
 #[derive(Debug)]
@@ -30,6 +31,21 @@ struct Level {
 
 /// How many characters of a path are shown.
 const PATH_SHOWN: usize = 120;
+
+/// Keys whose value a tool hands to a shell.
+const COMMANDS: &[&str] = &[
+    "before_script",
+    "cmd",
+    "command",
+    "entry",
+    "entrypoint",
+    "initializeCommand",
+    "onCreateCommand",
+    "postCreateCommand",
+    "postStartCommand",
+    "run",
+    "script",
+];
 
 /// Keys of jsonpickle: any of them makes `jsonpickle.decode` import the name,
 /// and most construct or call it.
@@ -129,6 +145,7 @@ impl Walk {
         if self.file == "meta.json" && self.key_at(0) == "requirements" {
             requirements::requirement(text.trim(), span.offset, cx);
         }
+        self.command(text, span, cx);
         self.paths(text, span, cx);
         self.payload(text, span, cx)
     }
@@ -224,6 +241,27 @@ impl Walk {
             return cx.child_as("jinja", &name, Input::from(text.as_bytes()));
         }
         Ok(())
+    }
+
+    /// Commands that a tool runs for whoever opens, builds or tests the project:
+    /// steps of workflows, tasks of editors, hooks, entry points of MLflow.
+    fn command(&self, text: &str, span: Span, cx: &mut Cx<'_, '_>) {
+        // The scripts of a `package.json` have any name.
+        if !COMMANDS.contains(&self.key_at(0)) && !(self.file == "package.json" && self.is_below("scripts")) {
+            return;
+        }
+        for (_, act) in shell::acts(text) {
+            // These are run where a project is at home, and may clean up there.
+            if matches!(act.what, "fetch-run" | "reverse-shell" | "decode-run") {
+                cx.push(
+                    Evidence::new(Kind::ShellCommand, act.what, span)
+                        .with("command", super::excerpt(text, 160))
+                        .with("source", act.source)
+                        .with("transport", act.transport)
+                        .with("where", "config"),
+                );
+            }
+        }
     }
 
     /// Where shards are said to be.

@@ -3,7 +3,7 @@
 
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind, Span};
-use crate::formats::members::{self, Names};
+use crate::formats::members;
 use crate::formats::{About, Format, Head, Match};
 use crate::input::{Input, to_usize};
 use crate::inspect::MEMBERS;
@@ -38,7 +38,6 @@ impl Format for Ar {
     }
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
-        let mut names = Names::default();
         let mut long: Option<Input> = None;
         let mut at = 8;
         while at < input.len() {
@@ -70,8 +69,8 @@ impl Format for Ar {
                 b"/" | b"/SYM64/" | b"/<ECSYMBOLS>/" => cx.data("symbols", content)?,
                 _ if name.starts_with(b"__.SYMDEF") => cx.data("symbols", content)?,
                 _ => {
+                    // Linkers take members by place: equal names are common.
                     members::check_name(cx, &name, span);
-                    names.member(cx, &name, data, span);
                     cx.child(&String::from_utf8_lossy(&name), content)?;
                 }
             }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::engine::Cx;
 use crate::input::{Input, to_u64, to_usize};
 use crate::stop::Stop;
+use crate::text::encoded;
 
 use super::groups::heap_objects;
 use super::heaps::global_objects;
@@ -235,6 +236,9 @@ fn value(name: &str, known: &str, bytes: &[u8], cx: &mut Cx<'_, '_>) -> Result<(
     }
     if json || super::looks_loaded(text) {
         return cx.data(name, Input::from(text));
+    }
+    if let Some((bytes, _)) = encoded::payload(text.trim_ascii()) {
+        return cx.data(&format!("{name} (decoded)"), Input::from(bytes));
     }
     Ok(())
 }

@@ -109,6 +109,9 @@ fn cells(bytes: &[u8], code: &mut String, cx: &mut Cx<'_, '_>) -> Result<(), Sto
     Ok(())
 }
 
+/// Methods of IPython's shell that run a command line.
+const RUNNERS: [&str; 3] = ["system(", "getoutput(", "run_cell_magic("];
+
 /// A script in an output runs when a trusted notebook is opened.
 fn output(kind: &str, text: &str, at: u64, cx: &mut Cx<'_, '_>) {
     let lower = text.to_lowercase();
@@ -128,6 +131,8 @@ fn finish(cell: &Cell, code: &mut String, cx: &mut Cx<'_, '_>) {
         return;
     }
     if first.starts_with("%%") && !PYTHON_CELLS.contains(&first) {
+        // Other languages start programs by the same words.
+        commands(cell.source.trim_start().split_once('\n').map_or("", |(_, rest)| rest), cell.at, cx);
         return;
     }
     for line in cell.source.split('\n') {
@@ -148,6 +153,11 @@ fn finish(cell: &Cell, code: &mut String, cx: &mut Cx<'_, '_>) {
         } else if line.starts_with(['%', '?']) || line.ends_with('?') && !line.contains('#') {
             code.push_str("pass");
         } else {
+            let call = line.split_once("get_ipython().").map_or("", |(_, call)| call);
+            if RUNNERS.iter().any(|runner| call.starts_with(runner)) {
+                let quoted = call.split_once(['"', '\'']).map_or("", |(_, rest)| rest);
+                commands(quoted.trim_end_matches(['"', '\'', ')', ' ']), cell.at, cx);
+            }
             code.push_str(line);
         }
         code.push('\n');

@@ -42,6 +42,8 @@ const FIRST: &[&[u8]] = &[
     // Windows shortcuts never belong; terminfo, locale data: gettext catalogues.
     b"\xde\x12\x04\x95",
     b"TZif",
+    // FITS: the first card.
+    b"SIMPLE  =                    T",
 ];
 
 /// Whether `first` is a sentencepiece model: a protobuf of pieces, of which

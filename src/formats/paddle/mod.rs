@@ -6,9 +6,12 @@ use std::collections::BTreeMap;
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind, Span};
 use crate::formats::protobuf::{Message, Shape, Value, Walker};
-use crate::formats::{About, Format, Head, Match};
+use crate::formats::{About, Format, Head, Match, reference};
 use crate::input::Input;
 use crate::stop::Stop;
+
+/// Operators that open the file that they name.
+const FILES: [&str; 4] = ["load", "load_combine", "save", "save_combine"];
 
 /// The PaddlePaddle reader.
 pub struct Paddle;
@@ -22,8 +25,8 @@ impl Format for Paddle {
         About {
             title: "PaddlePaddle programs, as paddle/fluid/framework/framework.proto defines them",
             extensions: &[".pdmodel"],
-            reads: "operators of all blocks",
-            leaves_out: "variables and attributes",
+            reads: "operators of all blocks, and the files that they open",
+            leaves_out: "variables, and attributes other than paths",
         }
     }
 
@@ -62,6 +65,19 @@ impl Format for Paddle {
     }
 }
 
+/// `OpDesc.Attr` with the name `file_path`: field 1 is the name, 5 the string.
+fn file_path(walker: &mut Walker<'_>, mut attr: Message) -> Result<Option<String>, Stop> {
+    let (mut named, mut path) = (false, None);
+    while let Some(field) = walker.next(&mut attr)? {
+        match (field.number, field.value) {
+            (1, Value::Bytes(name)) => named = walker.text(name, 64)? == "file_path",
+            (5, Value::Bytes(text)) => path = Some(walker.text(text, 4096)?),
+            _ => {}
+        }
+    }
+    Ok(path.filter(|_| named))
+}
+
 /// `BlockDesc.ops`
 fn operators(
     walker: &mut Walker<'_>,
@@ -73,11 +89,23 @@ fn operators(
         cx.charge(1, field.at)?;
         let (4, Value::Bytes(op)) = (field.number, field.value) else { continue };
         let mut op = op.message();
+        let mut paths = Vec::new();
+        let mut kind = String::new();
         while let Some(inner) = walker.next(&mut op)? {
-            if let (3, Value::Bytes(text)) = (inner.number, inner.value) {
-                let name = walker.text(text, 256)?;
-                let used = uses.entry(name).or_insert((0, field.at));
-                used.0 = used.0.saturating_add(1);
+            match (inner.number, inner.value) {
+                (3, Value::Bytes(text)) => {
+                    kind = walker.text(text, 256)?;
+                    let used = uses.entry(kind.clone()).or_insert((0, field.at));
+                    used.0 = used.0.saturating_add(1);
+                }
+                (4, Value::Bytes(attr)) => paths.extend(file_path(walker, attr.message())?),
+                _ => {}
+            }
+        }
+        if FILES.contains(&kind.as_str()) {
+            for path in paths {
+                let evidence = Evidence::new(Kind::ReferencePath, reference::classify(&path), Span::at(field.at));
+                cx.push(evidence.with("path", path).with("by", kind.clone()));
             }
         }
     }

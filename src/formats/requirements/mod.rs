@@ -31,6 +31,9 @@ const KNOWN: &[&str] = &[
     "https://www.paddlepaddle.org.cn/",
 ];
 
+/// Settings of tools that install packages, and of projects that need some.
+const SETTINGS: &[&str] = &["pyproject.toml", "pipfile", "setup.cfg", "uv.toml", "pip.conf", "pip.ini"];
+
 impl Format for Requirements {
     fn name(&self) -> &'static str {
         "requirements"
@@ -38,8 +41,8 @@ impl Format for Requirements {
 
     fn about(&self) -> About {
         About {
-            title: "Package lists of pip (requirements file format)",
-            extensions: &["requirements.txt"],
+            title: "Package lists of pip (requirements file format), settings of pip, uv and Pipenv, projects",
+            extensions: &["requirements.txt", "pyproject.toml"],
             reads: "indices, addresses, repositories and paths that packages are taken from",
             leaves_out: "what the packages do",
         }
@@ -48,7 +51,9 @@ impl Format for Requirements {
     fn recognise(&self, head: &Head<'_>) -> Match {
         let list = (head.name.contains("requirement") || head.name.starts_with("constraints"))
             && head.is_named(&[".txt", ".in", ".pip"]);
-        if list && head.len > 0 && text::encoding(head.first, true).is_some() { Match::Likely } else { Match::No }
+        let settings = SETTINGS.contains(&head.name);
+        let text = head.len > 0 && text::encoding(head.first, true).is_some();
+        if (list || settings) && text { Match::Likely } else { Match::No }
     }
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
@@ -61,12 +66,46 @@ fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     let bytes = text::source(input, cx.limits().source_bytes)?;
     let source = text::decode(&bytes).into_owned();
     let mut offset = 0;
+    let base = cx.name().rsplit(['/', '\\']).next().unwrap_or_default().to_lowercase();
+    let settings = SETTINGS.contains(&base.as_str());
     for line in source.split_inclusive('\n') {
         cx.charge(1, offset)?;
-        requirement(line.trim(), offset, cx);
+        if settings {
+            setting(line.trim(), offset, cx);
+        } else {
+            requirement(line.trim(), offset, cx);
+        }
         offset = offset.saturating_add(to_u64(line.len()));
     }
     Ok(())
+}
+
+/// One line of a settings file: an index by its key, and packages with an
+/// address, in quotes or not.
+fn setting(line: &str, at: u64, cx: &mut Cx<'_, '_>) {
+    if line.starts_with('#') || line.starts_with(';') {
+        return;
+    }
+    if let Some((key, value)) = line.split_once('=') {
+        let key = key.trim().trim_matches('"').replace('_', "-");
+        let value = value.trim().trim_matches(['"', '\'', '[', ']']);
+        match key.as_str() {
+            "index-url" | "extra-index-url" | "find-links" | "trusted-host" => {
+                return requirement(&format!("--{key} {value}"), at, cx);
+            }
+            // Sources of Pipenv and Poetry.
+            "url" if value.ends_with("/simple") || value.ends_with("/simple/") => {
+                return requirement(&format!("--index-url {value}"), at, cx);
+            }
+            _ => {}
+        }
+    }
+    // `setup_requires = name @ address`, or items of a list.
+    let quoted: Vec<&str> = line.split(['"', '\'']).collect();
+    let items = if quoted.len() > 2 { quoted } else { vec![line.rsplit_once("= ").map_or(line, |(_, value)| value)] };
+    for item in items.into_iter().filter(|item| item.contains(" @ ") || item.starts_with("git+")) {
+        requirement(item.trim(), at, cx);
+    }
 }
 
 /// One line of a list, in the words of pip.

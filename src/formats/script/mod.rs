@@ -36,7 +36,18 @@ impl Format for Script {
         let interpreted =
             line.starts_with(b"#!") && line.get(2..).is_some_and(|rest| rest.trim_ascii_start().starts_with(b"/"));
         let batch = line.to_ascii_lowercase().starts_with(b"@echo off");
-        let named = NAMED.iter().any(|ending| head.name.ends_with(ending)) || head.name == "dockerfile";
+        let named = NAMED.iter().any(|ending| head.name.ends_with(ending))
+            || matches!(
+                head.name,
+                ".envrc"
+                    | "dockerfile"
+                    | "containerfile"
+                    | "gnumakefile"
+                    | "justfile"
+                    | "makefile"
+                    | "postbuild"
+                    | "procfile"
+            );
         if interpreted {
             Match::Magic
         } else if batch || named {

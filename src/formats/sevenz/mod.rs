@@ -3,14 +3,16 @@
 
 mod wire;
 
+use std::io::Read as _;
+
 use serde_json::Value;
-use sevenz_rust2::{Archive, Block, BlockDecoder, EncoderMethod, Error, Password};
+use sevenz_rust2::{Archive, ArchiveEntry, Block, BlockDecoder, EncoderMethod, Error, Password};
 
 use crate::engine::Cx;
 use crate::evidence::Span;
 use crate::formats::members::{self, Names};
 use crate::formats::stream;
-use crate::formats::{About, Format, Head, Match};
+use crate::formats::{About, Format, Head, Match, zstd};
 use crate::input::Input;
 use crate::inspect::MEMBERS;
 use crate::stop::Stop;
@@ -29,8 +31,8 @@ impl Format for SevenZ {
             title: "7z (7zFormat.txt of the LZMA SDK)",
             extensions: &[".7z"],
             reads: "names, links, and the content of every member, solid or not: copy, LZMA, LZMA2, bzip2, deflate, \
-                    LZ4, branch filters, delta",
-            leaves_out: "encrypted members and headers, PPMd (its memory can't be bounded), Zstandard, Brotli, archives in several files",
+                    LZ4, Zstandard, branch filters, delta",
+            leaves_out: "encrypted members and headers, PPMd (its memory can't be bounded), Zstandard behind a filter, Brotli, archives in several files",
         }
     }
 
@@ -104,6 +106,9 @@ fn blocks(archive: &Archive) -> Vec<[Value; 3]> {
 
 /// Examines the members of one block, which are compressed together.
 fn block(input: &Input, archive: &Archive, index: usize, names: &mut Names, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+    if let Some(packed) = zstd_stream(input, archive, index) {
+        return zstd_block(&packed?, archive, index, names, cx);
+    }
     let password = Password::empty();
     let mut source = input.reader();
     let decoder = BlockDecoder::new(1, index, archive, &password, &mut source);
@@ -113,27 +118,73 @@ fn block(input: &Input, archive: &Archive, index: usize, names: &mut Names, cx: 
             return Ok(true);
         }
         let (content, failed) = cx.inflate(reader, input.len(), 0);
-        if let Some(failed) = &failed {
-            stream::bomb(failed, cx);
-            cx.gap(failed);
-        }
-        let result = if is_link(file.windows_attributes()) {
-            let bound = cx.limits().string_bytes;
-            content.prefix(bound).all(bound).and_then(|target| {
-                names.link(cx, file.name().as_bytes(), &target, true, Span::at(0));
-                cx.data(file.name(), content)
-            })
-        } else {
-            cx.child(file.name(), content)
-        };
-        stopped = result.err();
-        Ok(stopped.is_none() && failed.is_none())
+        let whole = failed.is_none();
+        stopped = member(file, content, failed, names, cx).err();
+        Ok(stopped.is_none() && whole)
     });
     if let Some(stopped) = stopped {
         return Err(stopped);
     }
     if let Err(error) = outcome {
         cx.gap(&stop(&error));
+    }
+    Ok(())
+}
+
+/// Examines what was unpacked of a member.
+fn member(
+    file: &ArchiveEntry,
+    content: Input,
+    failed: Option<Stop>,
+    names: &mut Names,
+    cx: &mut Cx<'_, '_>,
+) -> Result<(), Stop> {
+    if let Some(failed) = &failed {
+        stream::bomb(failed, cx);
+        cx.gap(failed);
+    }
+    if is_link(file.windows_attributes()) {
+        let bound = cx.limits().string_bytes;
+        let target = content.prefix(bound).all(bound)?;
+        names.link(cx, file.name().as_bytes(), &target, true, Span::at(0));
+        return cx.data(file.name(), content);
+    }
+    cx.child(file.name(), content)
+}
+
+/// The packed bytes of a block that Zstandard alone has packed. The library has
+/// a decoder for it in C only.
+fn zstd_stream(input: &Input, archive: &Archive, index: usize) -> Option<Result<Input, Stop>> {
+    let mut coders = archive.blocks.get(index)?.ordered_coder_iter();
+    let (_, coder) = coders.next()?;
+    if coder.encoder_method_id() != EncoderMethod::ID_ZSTD || coders.next().is_some() {
+        return None;
+    }
+    let map = &archive.stream_map;
+    let first = *map.block_first_pack_stream_index().get(index)?;
+    let offset = archive.pack_pos().checked_add(*map.pack_stream_offsets().get(first)?)?;
+    let size = *archive.pack_sizes().get(first)?;
+    Some(input.window(wire::SIGNATURE_HEADER_LENGTH.checked_add(offset)?, size))
+}
+
+fn zstd_block(
+    packed: &Input,
+    archive: &Archive,
+    index: usize,
+    names: &mut Names,
+    cx: &mut Cx<'_, '_>,
+) -> Result<(), Stop> {
+    let mut unpacked = stream::joined(&zstd::WRAPPER, packed, cx.limits());
+    let files = archive.files.iter().zip(&archive.stream_map.file_block_index);
+    for (file, _) in files.filter(|(file, block)| **block == Some(index) && file.has_stream && file.size > 0) {
+        let (content, failed) = cx.inflate(&mut unpacked.by_ref().take(file.size), packed.len(), 0);
+        let missing = file.size.saturating_sub(content.len());
+        let failed = failed.or((missing > 0).then_some(Stop::Truncated { offset: packed.len(), needed: missing }));
+        let whole = failed.is_none();
+        member(file, content, failed, names, cx)?;
+        if !whole {
+            break;
+        }
     }
     Ok(())
 }

@@ -167,8 +167,17 @@ fn element(element: &BytesStart<'_>, weights: Option<&str>, at: u64, cx: &mut Cx
     }
     let value = |key: &str| attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
     let number = |key: &str| value(key).and_then(|value| value.trim().parse::<u64>().ok());
-    if let (Some(path), Some(offset), Some(length)) = (weights, number("offset"), number("size")) {
-        cx.companion(Companion::Part { path: path.to_owned(), offset, length });
+    if let (Some(path), Some(begin), Some(size)) = (weights, value("offset"), value("size")) {
+        match (number("offset"), number("size")) {
+            (Some(offset), Some(length)) if offset.checked_add(length).is_some() => {
+                cx.companion(Companion::Part { path: path.to_owned(), offset, length });
+            }
+            _ => {
+                let detail = text::excerpt(&format!("{size} bytes at {begin}"), 120);
+                let evidence = Evidence::new(Kind::TensorLayout, "overflow", Span::at(at)).with("tensor", path);
+                cx.push(evidence.with("detail", detail));
+            }
+        }
     }
     let shown = format!(
         "{name} {}",

@@ -18,7 +18,7 @@ use crate::text::config::{self, Walk};
 pub struct Yaml;
 
 const NAMED: &[&str] = &[".yaml", ".yml"];
-const PLAIN_NAMES: &[&str] = &["mlmodel", "conda.yaml", "bentofile.yaml", "bento.yaml"];
+const PLAIN_NAMES: &[&str] = &["mlmodel", "mlproject", "conda.yaml", "bentofile.yaml", "bento.yaml"];
 
 /// Whether the beginning has a line of the kind `key: value` or a tag that
 /// constructs something, and no prose before it.

@@ -10,7 +10,8 @@ use crate::stop::Stop;
 #[derive(Debug)]
 pub struct Zstd;
 
-const WRAPPER: Wrapper = Wrapper {
+/// How Zstandard streams are read, for other formats that hold some.
+pub(super) const WRAPPER: Wrapper = Wrapper {
     format: "zstd",
     extensions: &[(".tzst", ".tar"), (".zst", ""), (".zstd", "")],
     begins: is_zstd,

