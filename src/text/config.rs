@@ -247,7 +247,8 @@ impl Walk {
     /// steps of workflows, tasks of editors, hooks, entry points of MLflow.
     fn command(&self, text: &str, span: Span, cx: &mut Cx<'_, '_>) {
         // The scripts of a `package.json` have any name.
-        if !COMMANDS.contains(&self.key_at(0)) && !(self.file == "package.json" && self.is_below("scripts")) {
+        let node = self.file == "package.json" && self.is_below("scripts");
+        if !node && !COMMANDS.contains(&self.key_at(0)) {
             return;
         }
         for (_, act) in shell::acts(text) {

@@ -9,6 +9,7 @@ use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind, Span};
 use crate::input::{Input, to_u64, to_usize};
 use crate::stop::Stop;
+use crate::text::encoded;
 
 use super::attributes::{Datatype, dataspace};
 use super::heaps::{global_object, global_objects, local_heap, local_text};
@@ -460,6 +461,14 @@ fn content(name: &str, datatype: Datatype, held: Input, file: &File, cx: &mut Cx
     let head = held.bytes(0, held.len().min(16), 16)?;
     if super::looks_loaded(&head) || (matches!(datatype.class, 3 | 5) && head.starts_with(b"{")) {
         return cx.data(name, held);
+    }
+    // A text that is encoded bytes; weights are none.
+    if datatype.class == 3 && held.len() <= cx.limits().source_bytes {
+        let text = held.all(cx.limits().source_bytes)?;
+        let end = text.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1));
+        if let Some((bytes, _)) = encoded::payload(text.get(..end).unwrap_or_default().trim_ascii()) {
+            return cx.data(&format!("{name} (decoded)"), Input::from(bytes));
+        }
     }
     Ok(())
 }

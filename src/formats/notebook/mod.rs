@@ -5,7 +5,7 @@
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind, Span};
 use crate::formats::python::CELLS;
-use crate::formats::{About, Format, Head, Match, json};
+use crate::formats::{About, Format, Head, Match, json, requirements};
 use crate::input::Input;
 use crate::json::{Event, Events};
 use crate::stop::Stop;
@@ -168,6 +168,7 @@ fn finish(cell: &Cell, code: &mut String, cx: &mut Cx<'_, '_>) {
 fn commands(script: &str, at: u64, cx: &mut Cx<'_, '_>) {
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let shown = text::excerpt(line, 160);
+        requirements::installed(line, at, cx);
         for act in shell::line_acts(line) {
             cx.push(
                 Evidence::new(Kind::ShellCommand, act.what, Span::at(at))

@@ -30,10 +30,10 @@ pub(super) enum Kind {
 
 impl Kind {
     pub(super) fn of(magic: &[u8]) -> Option<Self> {
-        match magic.first_chunk::<4>()? {
-            &MANIFEST => Some(Self::Manifest),
-            &BTREE_NODE => Some(Self::BtreeNode),
-            &VERSION_NODE => Some(Self::VersionNode),
+        match *magic.first_chunk::<4>()? {
+            MANIFEST => Some(Self::Manifest),
+            BTREE_NODE => Some(Self::BtreeNode),
+            VERSION_NODE => Some(Self::VersionNode),
             _ => None,
         }
     }

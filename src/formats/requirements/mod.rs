@@ -51,7 +51,7 @@ impl Format for Requirements {
     fn recognise(&self, head: &Head<'_>) -> Match {
         let list = (head.name.contains("requirement") || head.name.starts_with("constraints"))
             && head.is_named(&[".txt", ".in", ".pip"]);
-        let settings = SETTINGS.contains(&head.name);
+        let settings = SETTINGS.contains(&head.name) || is_metadata(head.first);
         let text = head.len > 0 && text::encoding(head.first, true).is_some();
         if (list || settings) && text { Match::Likely } else { Match::No }
     }
@@ -68,9 +68,14 @@ fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     let mut offset = 0;
     let base = cx.name().rsplit(['/', '\\']).next().unwrap_or_default().to_lowercase();
     let settings = SETTINGS.contains(&base.as_str());
+    let metadata = is_metadata(source.as_bytes());
     for line in source.split_inclusive('\n') {
         cx.charge(1, offset)?;
-        if settings {
+        if metadata {
+            if let Some(needed) = line.trim().strip_prefix("Requires-Dist:") {
+                requirement(needed.trim(), offset, cx);
+            }
+        } else if settings {
             setting(line.trim(), offset, cx);
         } else {
             requirement(line.trim(), offset, cx);
@@ -78,6 +83,11 @@ fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         offset = offset.saturating_add(to_u64(line.len()));
     }
     Ok(())
+}
+
+/// Whether this is what a built package says of itself (core metadata, PEP 566).
+fn is_metadata(first: &[u8]) -> bool {
+    first.starts_with(b"Metadata-Version: ")
 }
 
 /// One line of a settings file: an index by its key, and packages with an
@@ -116,6 +126,25 @@ pub(crate) fn requirement(line: &str, at: u64, cx: &mut Cx<'_, '_>) {
     if let Some(way) = way(line) {
         let span = Span::new(at, to_u64(line.len()));
         cx.push(Evidence::new(Kind::ReferenceUnpinned, way, span).with("line", text::excerpt(line, 200)));
+    }
+}
+
+/// What a command line has pip install.
+pub(crate) fn installed(line: &str, at: u64, cx: &mut Cx<'_, '_>) {
+    let Some((_, rest)) = ["pip install ", "pip3 install "].iter().find_map(|call| line.split_once(call)) else {
+        return;
+    };
+    let command = rest.split(['|', '&', ';', '#']).next().unwrap_or_default();
+    let mut words = command.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
+    while let Some(word) = words.next() {
+        match word {
+            "-i" | "--index-url" | "--extra-index-url" | "-f" | "--find-links" | "--trusted-host" => {
+                requirement(&format!("{word} {}", words.next().unwrap_or_default()), at, cx);
+            }
+            // Files and folders of one's own are what people install by hand.
+            _ if word.contains("://") || word.starts_with('-') => requirement(word, at, cx),
+            _ => {}
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind, Span};
-use crate::formats::{About, Format, Head, Match};
+use crate::formats::{About, Format, Head, Match, requirements};
 use crate::input::{Input, to_u64};
 use crate::stop::Stop;
 use crate::text::{self, shell};
@@ -13,6 +13,20 @@ use crate::text::{self, shell};
 pub struct Script;
 
 const NAMED: &[&str] = &[".sh", ".bash", ".zsh", ".bat", ".cmd", ".ps1", ".psm1", ".fish", ".ksh", ".command", ".vbs"];
+
+/// Files whose lines a tool hands to a shell.
+const WHOLE: &[&str] = &[
+    ".envrc",
+    "containerfile",
+    "dockerfile",
+    "gnumakefile",
+    "jenkinsfile",
+    "justfile",
+    "makefile",
+    "postbuild",
+    "procfile",
+    "tox.ini",
+];
 
 impl Format for Script {
     fn name(&self) -> &'static str {
@@ -36,18 +50,7 @@ impl Format for Script {
         let interpreted =
             line.starts_with(b"#!") && line.get(2..).is_some_and(|rest| rest.trim_ascii_start().starts_with(b"/"));
         let batch = line.to_ascii_lowercase().starts_with(b"@echo off");
-        let named = NAMED.iter().any(|ending| head.name.ends_with(ending))
-            || matches!(
-                head.name,
-                ".envrc"
-                    | "dockerfile"
-                    | "containerfile"
-                    | "gnumakefile"
-                    | "justfile"
-                    | "makefile"
-                    | "postbuild"
-                    | "procfile"
-            );
+        let named = NAMED.iter().any(|ending| head.name.ends_with(ending)) || WHOLE.contains(&head.name);
         if interpreted {
             Match::Magic
         } else if batch || named {
@@ -74,6 +77,11 @@ fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         program.rsplit('/').next().unwrap_or(program)
     });
     cx.push(Evidence::new(Kind::EmbeddedScript, text::excerpt(interpreter, 40), Span::at(0)).with("where", "file"));
+    let mut at = 0;
+    for line in source.split_inclusive('\n') {
+        requirements::installed(line.trim(), at, cx);
+        at = at.saturating_add(to_u64(line.len()));
+    }
     for (at, act) in shell::acts(&source) {
         cx.charge(1, to_u64(at))?;
         let line = source.get(at..).and_then(|rest| rest.lines().next()).unwrap_or_default();

@@ -93,6 +93,8 @@ fn document(source: &str, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
                 self::element(&element, weights.as_deref(), at, cx);
                 rooted = true;
             }
+            // What an engine is told to evaluate stands in the text of an element.
+            Ok(Event::CData(text)) if is_script(&text) => construct("script", &text, at, cx),
             Ok(Event::End(_)) => depth = depth.saturating_sub(1),
             Ok(_) => {}
         }
@@ -216,6 +218,11 @@ fn element(element: &BytesStart<'_>, weights: Option<&str>, at: u64, cx: &mut Cx
             construct("library", value, at, cx);
         }
     }
+}
+
+/// Text that is code of a kind that no description quotes.
+fn is_script(text: &str) -> bool {
+    ["Runtime.getRuntime", "ProcessBuilder", "<script"].iter().any(|code| text.contains(code))
 }
 
 /// Text that would run somewhere: a call of an interpreter or of a runtime.
