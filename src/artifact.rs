@@ -146,6 +146,16 @@ pub(crate) enum Companion {
     Chunks { prefix: String, separator: char, grid: Vec<u64>, bytes: u64 },
 }
 
+/// The CRC-32 that some bytes of an artifact are announced to have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Checksum {
+    pub offset: u64,
+    pub length: u64,
+    pub crc32: u32,
+    /// The member that the bytes are. Hostile.
+    pub name: String,
+}
+
 /// A file, a member of an archive, or a payload found inside another artifact.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -175,6 +185,8 @@ pub struct Artifact {
     pub members: Vec<Artifact>,
     /// Files beside it that hold numbers of it.
     pub(crate) companions: Vec<Companion>,
+    /// Checksums that parts of it must have, which the sweep computes.
+    pub(crate) checksums: Vec<Checksum>,
     /// Where its bytes begin in those of the artifact around it, when they
     /// are part of them.
     pub(crate) within: Option<u64>,
@@ -197,6 +209,7 @@ impl Artifact {
             findings: Vec::new(),
             members: Vec::new(),
             companions: Vec::new(),
+            checksums: Vec::new(),
             within: None,
             late: false,
         }

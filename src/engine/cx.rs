@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 
 use serde_json::Value;
 
-use crate::artifact::{Artifact, Companion, Gap, GapReason};
+use crate::artifact::{Artifact, Checksum, Companion, Gap, GapReason};
 use crate::engine::Job;
 use crate::evidence::{Evidence, Kind, Span};
 use crate::input::{Input, to_u64, to_usize};
@@ -130,6 +130,14 @@ impl<'j, 'e> Cx<'j, 'e> {
     /// length in bytes.
     pub fn expect_storages(&mut self, storages: impl IntoIterator<Item = (String, u64)>) {
         self.artifact.storages.extend(storages);
+    }
+
+    /// Says which checksum bytes of this artifact must have; the sweep, which
+    /// reads them anyway, tells when they don't.
+    pub(crate) fn checksum(&mut self, sum: Checksum) {
+        if !self.again {
+            self.artifact.checksums.push(sum);
+        }
     }
 
     /// Says which file beside this artifact holds numbers of it.

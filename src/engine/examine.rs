@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use crate::artifact::{Artifact, Gap, GapReason};
 use crate::clock::Clock;
 use crate::engine::beside::Folder;
+use crate::engine::checksums::Checksums;
 use crate::engine::cx::Cx;
 use crate::engine::recognise::{self, Candidate, Ends};
 use crate::engine::signatures::{self, without_pickles};
@@ -353,9 +354,10 @@ impl<'e> Job<'e> {
     /// no format expects them are examined like any member.
     fn sweep(&mut self, input: &Input, depth: u64, artifact: &mut Artifact) {
         let raw = signatures::raw(artifact);
+        let sums = Checksums::new(std::mem::take(&mut artifact.checksums));
         let swept = catch_unwind(AssertUnwindSafe(|| {
             let subject = Subject { name: &artifact.name, input, clock: &self.clock, inside: false };
-            sweep::sweep(&subject, raw, &mut self.yara, self.limits, self.options.threads)
+            sweep::sweep(&subject, raw, sums, &mut self.yara, self.limits, self.options.threads)
         }));
         match swept {
             Ok(swept) => self.record(swept, input, depth, artifact),

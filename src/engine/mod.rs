@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 
 mod around;
 mod beside;
+mod checksums;
 mod companions;
 mod cx;
 mod examine;

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::artifact::{Artifact, Gap};
 use crate::clock::Clock;
+use crate::engine::checksums::Checksums;
 use crate::engine::place;
 use crate::engine::signatures::{SignatureHit, Signatures};
 use crate::evidence::{Evidence, Kind, Span};
@@ -31,6 +32,8 @@ pub(super) struct Swept {
     sha256: Option<[u8; 32]>,
     yara: YaraFound,
     signatures: Vec<(SignatureHit, u64)>,
+    /// Checksums that are not what was announced.
+    sums: Vec<Evidence>,
     gaps: Vec<Gap>,
 }
 
@@ -47,17 +50,21 @@ impl Swept {
         let mut found: Vec<Evidence> = self.yara.hits.iter().flat_map(YaraHit::evidence).collect();
         found.extend(self.signatures.iter().map(|(hit, count)| hit.evidence(*count)));
         place::record(found, artifact, rules);
+        artifact.evidence.extend(self.sums);
         artifact.gaps.extend(self.yara.gaps);
         artifact.gaps.extend(self.gaps);
     }
 }
 
-/// Reads all of the subject once, and looks for pickles in what of it is `raw`. With
+/// Reads all of the subject once, looks for pickles in what of it is `raw`, and
+/// computes what `checksums` asks for, which is only of what is too large to be in
+/// memory. With
 /// `threads` to be had, a second one takes the digest of a long input, which is most
 /// of the work.
 pub(super) fn sweep(
     subject: &Subject<'_>,
     raw: Vec<(u64, u64)>,
+    mut checksums: Checksums,
     yara: &mut YaraScanner<'_>,
     limits: &Limits,
     threads: bool,
@@ -69,6 +76,8 @@ pub(super) fn sweep(
         (Ok(Sha256::digest(bytes).into()), yara.scan(subject, bytes))
     } else {
         let mut search = |block: &Block| {
+            let fresh = block.fresh();
+            checksums.update(block.offset + to_u64(block.end - fresh.len()), fresh);
             signatures.search(block.offset, block.all(), input);
             yara.scan_block(subject, block.offset, block.all());
         };
@@ -84,9 +93,10 @@ pub(super) fn sweep(
         (digest, yara.finish_blocks(subject))
     };
     let found = signatures.finish();
+    let sums = checksums.finish();
     let mut gaps: Vec<Gap> = digest.as_ref().err().map(Gap::from).into_iter().collect();
     gaps.extend(found.gap);
-    Swept { sha256: digest.ok(), yara, signatures: found.hits, gaps }
+    Swept { sha256: digest.ok(), yara, signatures: found.hits, sums, gaps }
 }
 
 /// Pickles in weights that are a member of something else, whose own sweep does
@@ -102,7 +112,7 @@ pub(super) fn pickles(input: &Input, limits: &Limits, clock: &Clock) -> Swept {
     let found = signatures.finish();
     let gaps = outcome.err().as_ref().map(Gap::from).into_iter().chain(found.gap).collect();
     let hits = found.hits.into_iter().filter(|(hit, _)| hit.kind == Kind::EmbeddedPickle).collect();
-    Swept { sha256: None, yara: YaraFound::default(), signatures: hits, gaps }
+    Swept { sha256: None, yara: YaraFound::default(), signatures: hits, sums: Vec::new(), gaps }
 }
 
 /// The digest by another thread, while this one searches; nothing when there

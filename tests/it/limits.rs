@@ -177,3 +177,18 @@ fn every_limit_can_be_set_and_tells_why() {
     }
     assert!(limits.set("no-such-limit", 1).is_err());
 }
+
+/// Stored members that memory does not hold are summed as the sweep reads them.
+#[test]
+fn checksums_of_large_members_are_compared() {
+    let mut limits = Limits::default();
+    limits.set("memory-bytes", 16).expect("the limit exists");
+    let scanner = Scanner::new(rules()).with_limits(limits);
+    let findings = |sample: &str| {
+        let report = scanner.scan(&[corpus().join(sample)], &());
+        let findings: Vec<String> = report.files[0].findings.iter().map(|finding| finding.rule.clone()).collect();
+        findings
+    };
+    assert!(findings("zip/tampered-honest-crc.zip").contains(&"ARC005".to_owned()));
+    assert!(!findings("zip/honest.zip").contains(&"ARC005".to_owned()));
+}

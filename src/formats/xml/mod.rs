@@ -125,13 +125,21 @@ fn doctype(declared: &str, at: u64, cx: &mut Cx<'_, '_>) {
         construct(if external { "external" } else { "entity" }, declaration, at, cx);
         said = true;
     }
-    if (outside.contains("SYSTEM") || outside.contains("PUBLIC")) && !is_known_dtd(outside) {
+    if (outside.contains("SYSTEM") || outside.contains("PUBLIC")) && !is_known_dtd(outside) && !is_beside(outside) {
         construct("external", outside, at, cx);
         said = true;
     }
     if !said {
         construct("doctype", declared, at, cx);
     }
+}
+
+/// Whether the document type is a file of that kind in the same folder, by a
+/// plain name.
+fn is_beside(outside: &str) -> bool {
+    let last = outside.trim_end_matches(['>', '[', ' ', '\t', '\r', '\n']).trim_end_matches(['"', '\'']);
+    let name = last.rsplit(['"', '\'']).next().unwrap_or_default();
+    name.ends_with(".dtd") && !name.contains([':', '/', '\\', '%'])
 }
 
 /// Document types that publishers of vector graphics, property lists and
@@ -144,6 +152,7 @@ fn is_known_dtd(outside: &str) -> bool {
         "https://www.apple.com/DTDs/",
         "-//W3C//",
         "http://www.oasis-open.org/",
+        "http://www.freedesktop.org/",
     ]
     .iter()
     .any(|known| outside.contains(known))

@@ -50,7 +50,7 @@ impl Format for Zip {
             reads: "both headers of every member and what they disagree about, members that only one of them lists, \
                     all end records, names, links, and the content of every member: stored, deflate, bzip2, LZMA, \
                     xz, Zstandard",
-            leaves_out: "checksums of stored members above 16 MiB, PPMd and methods older than deflate, archives in several files",
+            leaves_out: "checksums of stored members above 16 MiB of an archive that is stored in another, PPMd and methods older than deflate, archives in several files",
         }
     }
 
