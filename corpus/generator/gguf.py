@@ -129,6 +129,7 @@ def add_samples(corpus):
     add("model-v2", CLEAN, v2.file([*base, template], tensors, data), "the same, version 2", "64-bit counts, as version 3")
     add("model-v1", CLEAN, v1.file(base, tensors, data), "the same, version 1", "32-bit counts and lengths")
     add("model-big-endian", CLEAN, big.file(base, tensors, data), "the same, version 3 big-endian", "the magic reads the same in both byte orders")
+    add("trailing-zeros", CLEAN, model + bytes(32), "zeros behind the last tensor", "a page filled up holds nothing")
     add("no-tensors", CLEAN, new.file(base), "metadata only", "vocabulary files have no tensors")
     add("every-type", CLEAN, new.file([(f"weighin.{name}", kind, value) for name, kind, value in [
         ("u8", U8, 255), ("i8", I8, -1), ("u16", U16, 65535), ("i16", I16, -1), ("u32", U32, 1), ("i32", I32, -1), ("f32", F32, 0.5), ("bool", BOOL, False),
@@ -183,5 +184,14 @@ def add_samples(corpus):
     hparams = struct.pack("<7i", 2, 8, 16, 1, 1, 4, 0)
     vocabulary = struct.pack("<I", 1) + b"a" + struct.pack("<f", 0.0) + struct.pack("<I", 1) + b"b" + struct.pack("<f", 0.0)
     tensor = struct.pack("<3i", 1, 1, 0) + struct.pack("<i", 8) + b"n"
+    words = b"".join(struct.pack("<I", len(word)) + word for word in (b"a", b"bc"))
+    small = struct.pack("<3I", 1, 1, 0) + struct.pack("<I", 2) + b"w" + struct.pack("<2f", 0.5, 0.25)
+    for program, head in [
+        ("whisper", struct.pack("<11I", 2, *range(1, 10), 0) + struct.pack("<2I", 1, 2) + bytes(8) + struct.pack("<I", 2)),
+        ("gpt-2", struct.pack("<6I", 2, *range(1, 5), 0) + struct.pack("<I", 2)),
+        ("llama", struct.pack("<7I", 2, *range(1, 6), 0)),
+    ]:
+        corpus.add(f"gguf/legacy-{program}.bin", CLEAN, b"lmgg" + head + words + small, f"an unversioned file as {program} programs wrote it", "every program had a layout of its own")
+    corpus.add("gguf/legacy-cut.bin", INCOMPLETE, b"lmgg" + struct.pack("<7I", 2, *range(1, 6), 0) + words + small[:-3], "the same, cut short", "no layout fits to the end")
     corpus.add("gguf/legacy-ggjt-v1.bin", CLEAN, (lambda head: head + bytes(-len(head) % 32) + bytes(32))(b"tjgg" + struct.pack("<I", 1) + hparams + vocabulary + tensor),
                "a GGJT file from before GGUF", "the older magics are recognised")

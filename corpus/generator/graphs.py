@@ -98,9 +98,9 @@ def coreml(corpus):
     description = (2, message((1, message((1, "x"))), (100, message((1, "weighin sample")))))
     network = message((1, message((1, "l"), (2, "x"), (3, "y"), (130, message((10, b""))))))
     add("network.mlmodel", CLEAN, message((1, 4), description, (500, network)), "a neural network of one layer", "the ordinary file")
-    add("custom-model.mlmodel", SUSPICIOUS, message((1, 4), description, (555, message((10, "WeighinModel")))), "a custom model", "the application must bring the class")
+    add("custom-model.mlmodel", CLEAN, message((1, 4), description, (555, message((10, "WeighinModel")))), "a custom model", "the application must bring the class")
     custom = message((1, message((1, "l"), (500, message((10, "WeighinLayer"))))))
-    add("custom-layer.mlmodel", SUSPICIOUS, message((1, 4), description, (500, custom)), "a custom layer", "the same")
+    add("custom-layer.mlmodel", CLEAN, message((1, 4), description, (500, custom)), "a custom layer", "the same")
     linked = message((1, message((1, message((1, "../../weighin.mlmodelc"))))))
     add("linked-outside.mlmodel", MALICIOUS, message((1, 4), description, (556, linked)), "a linked model two folders up", "path traversal")
 

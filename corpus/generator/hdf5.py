@@ -182,4 +182,5 @@ def add_samples(corpus):
     add("filter-private", SUSPICIOUS, with_dataset(lambda file: file.chunked(FLOAT32, 4, (4,), (4,), b"packed", pipeline(65001, b"mine"))), "a dataset behind a filter without a number of its own", "the library loads a plug-in for it")
     add("user-block", CLEAN, b"MATLAB 7.3 MAT-file, weighin".ljust(512) + honest, "a text in the user block", "MATLAB writes such files")
     add("user-block-evil", MALICIOUS, EVIL.ljust(512, b"\0") + honest, f"a pickle in the user block: {WHAT}", "pickle.load reads the head of the file")
+    add("trailing-lines", CLEAN, honest + b"\n\n", "two line ends behind the end", "they hold nothing")
     add("trailing", SUSPICIOUS, honest + b"weighin appended", "bytes behind the end", "the library does not read them")

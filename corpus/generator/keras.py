@@ -54,6 +54,11 @@ def add_samples(corpus):
     add("lambda-nested.keras", MALICIOUS, keras_file(sequential(layer("Bidirectional", {"layer": layer("TimeDistributed", {"layer": evil_layer})}))), "a Lambda layer inside two wrappers", "every object of the tree is visited")
     add("lambda-in-loss.keras", MALICIOUS, keras_file({**honest, "compile_config": {"optimizer": "adam", "loss": code_object(marshal.system_311())}}), "a __lambda__ object as loss", "code objects stand in more places than Lambda layers")
     add("lambda-in-submodel.keras", MALICIOUS, keras_file(sequential(layer("Functional", {"name": "inner", "layers": [evil_layer]}, "keras.src.models.functional"))), "a Lambda layer in a nested model", "the same")
+    lambda_os = layer("Lambda", {"name": "x", "function": "system", "function_type": "function", "module": "os"})
+    add("lambda-module-os.keras", MALICIOUS, keras_file(sequential(lambda_os)), "a Lambda layer that names os.system", "Keras 2 takes in what the module holds")
+    add("config-list.keras", INCOMPLETE, keras_file([1, 2]), "a configuration that is a list", "Keras builds a model from an object")
+    add("config-missing.keras", INCOMPLETE, zip_file([Member("metadata.json", METADATA), Member("model.weights.h5", EMPTY_H5)]), "a Keras file without a configuration", "the first thing that a loader reads is not there")
+    add("config-no-json.keras", INCOMPLETE, keras_file(None, text=b"\xff\xfe{}"), "a configuration that is no JSON in any encoding", "what cannot be read is not examined")
     for case, module, name, config, why in [
         ("module-os", "os", "system", {"command": COMMAND}, "CVE-2025-1550: module and class_name pick any importable function"),
         ("module-subprocess", "subprocess", "Popen", {"args": ["echo", "weighin"]}, "CVE-2025-1550"),

@@ -57,6 +57,7 @@ def add_samples(corpus):
     add("add", CLEAN, simple, "x + w", "the smallest useful model")
     add("metadata", CLEAN, model(graph([add_node], [tensor("w")], extra=[(10, "exported from a notebook, see https://docs.invalid/")]), extra=[
         (6, "a sample"), (14, message((1, "names"), (2, "{0: 'cat', 1: 'dog'}"))), (14, message((1, "stride"), (2, "32")))]), "documentation and metadata_props", "detectors store their labels so")
+    add("type-unknown", INCOMPLETE, model(graph([add_node], [message((1, 2), (2, 99), (8, "w"), (9, struct.pack("<2f", 0.5, 0.25)))])), "a tensor of a type that the format does not have", "nobody knows how long it is")
     add("constant-node", CLEAN, model(graph([node("Constant", (), ("w",), [attribute("value", 4, t=tensor("", (1.0, 2.0)))]), add_node])), "a Constant node", "tensors in attributes")
     branch = graph([node("Identity", ("x",))], name="branch")
     add("if-subgraphs", CLEAN, model(graph([node("If", ("c",), ("y",), [attribute("then_branch", 5, g=branch), attribute("else_branch", 5, g=branch)])],

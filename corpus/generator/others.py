@@ -39,11 +39,15 @@ def pmml(corpus):
 
     add("regression.pmml", CLEAN, PMML_BODY % "", "a linear regression", "the ordinary file")
     add("xxe-file.pmml", MALICIOUS, '<!DOCTYPE PMML [<!ENTITY x SYSTEM "file:///etc/passwd">]>\n' + PMML_BODY % "<Extension>&x;</Extension>", "an external entity of /etc/passwd", "a reader that resolves it leaks the file")
+    add("document-type.pmml", CLEAN, '<!DOCTYPE PMML PUBLIC "-//DMG//DTD PMML 2.0//EN" "pmml-2-0.dtd">\n' + PMML_BODY % "", "a published document type", "it names the language")
+    add("extension-text.pmml", MALICIOUS, PMML_BODY % f"<Extension>os.system('{COMMAND}')</Extension>", "an extension whose text is a call", "an engine may evaluate it")
     add("xxe-url.pmml", MALICIOUS, f'<!DOCTYPE PMML SYSTEM "http://{HOST}/x.dtd">\n' + PMML_BODY % "", "an external DTD", "a request from the loader")
     add("xxe-parameter.pmml", MALICIOUS, f'<!DOCTYPE PMML [<!ENTITY % x SYSTEM "http://{HOST}/x.dtd"> %x;]>\n' + PMML_BODY % "", "an external parameter entity", "the same")
     laughs = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 10))
     add("laughs.pmml", SUSPICIOUS, f'<!DOCTYPE PMML [<!ENTITY l0 "ha">{laughs}]>\n' + PMML_BODY % "<Extension>&l9;</Extension>", "nine levels of entities, ten each", "expands to gigabytes")
     add("xinclude.pmml", MALICIOUS, PMML_BODY % '<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="file:///etc/passwd" parse="text"/>', "an XInclude of /etc/passwd", "a reader that resolves it leaks the file")
+    corpus.add("pmml/openvino-device.xml", CLEAN, '<?xml version="1.0"?>\n<net name="weighin" version="11">\n<layers><layer id="0" name="x" type="Parameter" version="opset1"><data implementation="fp16" library="CPU"/></layer></layers>\n<edges/>\n</net>\n', "a device named as a library", "no file is meant")
+    corpus.add("other/ctranslate2/model.bin", CLEAN, struct.pack("<IH", 6, 12) + b"WhisperSpec\0" + struct.pack("<II", 3, 0), "the beginning of a CTranslate2 model", "as faster-whisper ships it")
     corpus.add("pmml/openvino.xml", CLEAN, '<?xml version="1.0"?>\n<net name="weighin" version="11">\n<layers><layer id="0" name="x" type="Parameter" version="opset1"><data shape="1,2" element_type="f32"/></layer></layers>\n<edges/>\n</net>\n', "an OpenVINO IR", "the ordinary file")
 
 

@@ -5,7 +5,7 @@ import struct
 from . import objects
 from .objects import array, array5, dtype, estimator, ordered_dict, scalar
 from .opcodes import Global, NewObj, Reduce, asm, call, dumps, named
-from .registry import CLEAN, SUSPICIOUS
+from .registry import CLEAN, INCOMPLETE, SUSPICIOUS
 
 GETATTR = named("builtins.getattr")
 
@@ -228,4 +228,4 @@ def code_by_value(add):
         "a class carried by value as cloudpickle writes it", "a class made by the stream, with no borrowed functions in it", verdict=SUSPICIOUS)
     add("dill-types", [call("dill._dill._load_type", name) for name in ("dict", "NoneType", "property")],
         "dill._dill._load_type of three built-in types", "dill writes every type so: a lookup in a fixed table")
-    add("text-not-pickle", b"I love this model.\n", "a line of text in a .pkl file", "not a pickle, whatever its name says")
+    add("text-not-pickle", b"I love this model.\n", "a line of text in a .pkl file", "not a pickle, whatever its name says", verdict=INCOMPLETE)

@@ -404,6 +404,17 @@ def add_samples(corpus):
     corpus.add("jinja/include.jinja", SUSPICIOUS, "{% include 'other' %}{{ messages }}", "a template that loads another", "a chat template stands alone")
     corpus.add("jinja/lipsum.jinja", SUSPICIOUS, "{{ lipsum(3) }}", "a template that uses lipsum", "no prompt has a use for it")
     corpus.add("jinja/call-only.jinja", MALICIOUS, "{{ messages[0].popen('" + COMMAND + "') }}", "a template that calls popen", "no value of a conversation has such a method")
+    corpus.add("jinja/call-function.jinja", MALICIOUS, "{{ eval('1 + 1') }}", "a template that calls eval", "a program may hand Python's functions to its templates")
+    corpus.add("jinja/call-module.jinja", MALICIOUS, "{{ requests.get('https://host.invalid/weighin') }}", "a template that fetches something", "or its modules")
+    corpus.add("jinja/module.jinja", SUSPICIOUS, "{{ os.environ['HOME'] }}", "a template that reads the environment", "no prompt has a use for a module")
+    corpus.add("jinja/honest-far-range.jinja", CLEAN, "{% for n in range(10 ** 13, 10 ** 13 + 2) %}{{ n }}{% endfor %}", "a loop over two large numbers", "how often it runs counts")
+    corpus.add("jinja/honest-own-names.jinja", CLEAN, "{% set os = 'linux' %}{% macro open(tag) %}<{{ tag }}>{% endmacro %}{{ open('s') }}{{ os.upper() }}{{ config.name }}", "a template with variables called like modules", "what a template names itself is its own")
+    corpus.add("jinja/escape-macro.jinja", MALICIOUS, "{% macro m() %}__cl{% endmacro %}{{ messages[m() ~ 'ass__'] }}", "a name that a macro gives in part", "calls of macros are text")
+    escape = "{{ lipsum.__globals__.os.popen('" + COMMAND + "') }}"
+    corpus.add("jinja/prompt.tmpl", MALICIOUS, escape, "the same under the name of any template", "prompts have many names")
+    corpus.add("jinja/honest.tmpl", CLEAN, "Hello {{.Name}}, {{ if .Count }}{{ .Count }} new{{ end }}", "a template of Go", "braces are not Jinja's alone")
+    corpus.add("jinja/any-key/config.json", MALICIOUS, json.dumps({"task": {"prompt_template": escape}}), "an injection under a key of a user's own", "applications render what they find in configurations")
+    corpus.add("jinja/any-key-honest/config.json", CLEAN, json.dumps({"a": "{% for m in messages %}{{ m.content }}{% endfor %}", "b": "\\frac{{a}}{{b}}", "c": "{{#each x}}{{this}}{{/each}}", "d": "{{"}), "templates and other braces under any key", "what does not parse is no template")
     corpus.add("jinja/broken-with-name.jinja", MALICIOUS, "{{ cycler.__init__.__globals__ ", "a broken template with special names", "another parser may read it")
     corpus.add("jinja/broken.jinja", INCOMPLETE, "{% for m in messages %}{{ m.content ", "a template that ends early", "what cannot be parsed is not examined")
     evil = ESCAPES["globals"][1]

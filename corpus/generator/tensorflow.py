@@ -74,6 +74,7 @@ def add_samples(corpus):
         add(case, MALICIOUS, saved_model([*honest, *nodes]), what, why)
         if case in ("read-file", "write-file", "py-func"):
             add(f"{case}-in-function", MALICIOUS, saved_model(honest, [function("__inference_call_1", [*body, *nodes])]), f"{what}, inside a function", "all code of TensorFlow 2 is in functions")
+    corpus.add("savedmodel/graph-only.meta", MALICIOUS, message((2, message((1, node("c", "Const")), (1, node("p", "PyFunc", ["c"], token=attr(s="pyfunc_0")))))), "a MetaGraphDef with nothing but its graph", "import_meta_graph takes it")
     add("custom-op", SUSPICIOUS, saved_model([*honest, node("z", "WeighinRun", ["x"], library=attr(s="./weighin.so"))]), "an operator that TensorFlow does not have, with a library path", "needs a native library")
     add("save-outside-saver", SUSPICIOUS, saved_model([*honest, string_constant("f", "/tmp/weighin"), node("s", "SaveV2", ["f"])], saver=False), "SaveV2 to a constant path without a saver", "writes a file when the model runs")
     add("asset-outside", MALICIOUS, saved_model(honest, assets=["../../weighin.txt"]), "an asset two folders up", "path traversal")

@@ -101,6 +101,7 @@ def add_samples(corpus):
     clean = dumps(state, 2)
 
     add("state-dict.pt", CLEAN, torch_zip(clean, storages), "a state_dict of two tensors, zip format", "what torch.save writes since 1.6")
+    add("library-inside.pt", SUSPICIOUS, torch_zip(clean, storages, extra=[("lib.so", executables.elf())]), "a native library among the records", "no loader of weights has a use for it")
     add("state-dict-root-name.pth", CLEAN, torch_zip(clean, storages, root="my model"), "the same under another root folder", "the root of the records is free")
     add("state-dict-old-version.bin", CLEAN, zip_file([
         Member("archive/data.pkl", clean, descriptor=True, flags=0x800), Member("archive/data/0", storages["0"]),
@@ -199,7 +200,7 @@ def add_samples(corpus):
     add("truncated.pt", INCOMPLETE, torch_zip(clean, storages)[:700], "a torch zip cut short", "a partial download")
     add("truncated-legacy.pth", INCOMPLETE, legacy_file(*small_state_dict(legacy=True))[:-12], "a legacy file cut inside its last storage", "a partial download")
     add("truncated-evil.pt", MALICIOUS, torch_zip(EVIL, storages)[:400], f"a torch zip with {WHAT}, cut short", "cutting the end must not hide the start")
-    add("text.pt", CLEAN, b"this is not a model\n", "a line of text named .pt", "name and content disagree, and nothing can load it")
+    add("text.pt", INCOMPLETE, b"this is not a model\n", "a line of text named .pt", "what the name promises is not there")
     add("distributed/.metadata", CLEAN, dumps(NewObj(named("torch.distributed.checkpoint.metadata.Metadata"), (), {
         "state_dict_metadata": {"w": NewObj(named("torch.distributed.checkpoint.metadata.TensorStorageMetadata"), (), {
             "size": call("torch.Size", [2]), "chunks": []})}, "planner_data": None, "storage_data": {}}), 4),

@@ -29,6 +29,41 @@ const PROMISES: &[Promise] = &[
     Promise { format: "sound", extensions: &[".wav", ".mp3", ".flac", ".ogg"], binary: true, data: true },
     Promise { format: "hdf5", extensions: &[".h5", ".hdf5"], binary: true, data: false },
     Promise { format: "keras", extensions: &[".keras"], binary: true, data: false },
+    Promise {
+        format: "model",
+        extensions: &[
+            ".pt",
+            ".ptl",
+            ".pte",
+            ".ckpt",
+            ".pkl",
+            ".pickle",
+            ".joblib",
+            ".skops",
+            ".nemo",
+            ".mar",
+            ".t7",
+            ".rds",
+            ".ubj",
+            ".msgpack",
+            ".engine",
+            ".plan",
+            ".trt",
+            ".rknn",
+            ".cbm",
+            ".pdmodel",
+            ".pdiparams",
+            ".zip",
+            ".tar",
+            ".7z",
+            ".gz",
+            ".bz2",
+            ".xz",
+            ".zst",
+        ],
+        binary: true,
+        data: false,
+    },
     Promise { format: "json", extensions: &[".json", ".jsonl"], binary: false, data: true },
     Promise {
         format: "text",
@@ -40,12 +75,7 @@ const PROMISES: &[Promise] = &[
         format: "model",
         extensions: &[
             ".bin",
-            ".pt",
             ".pth",
-            ".ckpt",
-            ".pkl",
-            ".pickle",
-            ".joblib",
             ".model",
             ".pb",
             ".weights",
@@ -53,8 +83,6 @@ const PROMISES: &[Promise] = &[
             ".pdparams",
             ".mlmodel",
             ".dat",
-            ".msgpack",
-            ".nemo",
             ".dill",
             ".npz",
             ".pmml",
@@ -87,7 +115,9 @@ pub(super) fn compare(artifact: &mut Artifact) {
         }
     }
     let only_text = is_text && artifact.formats.iter().all(|format| TEXTS.contains(format));
-    if promise.binary && only_text {
+    // An error page is no model of any kind; other texts may be one.
+    let page = promise.format == "model" && artifact.formats.contains(&"markup");
+    if (promise.binary || page) && only_text {
         artifact.evidence.push(Evidence::new(Kind::NameMismatch, promise.format, Span::at(0)).with("found", "text"));
         let detail = format!("the name promises {}, the content is text", promise.format);
         artifact.gaps.push(Gap::new(GapReason::Malformed, detail));

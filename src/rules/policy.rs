@@ -114,15 +114,53 @@ pub(crate) fn classify_name(name: &str) -> &'static str {
     if names::is_stdlib(name) {
         return if name.starts_with('_') && !name.starts_with("__") { "stdlib-private" } else { "stdlib" };
     }
+    if let Some(class) = through_module(name) {
+        return class;
+    }
     let last = name.rsplit('.').next().unwrap_or(name);
     let capital = last.trim_start_matches('_').chars().next().is_some_and(char::is_uppercase);
     if capital { "foreign-class" } else { "foreign-function" }
 }
 
+/// Modules of the standard library that nearly every package has as attributes
+/// of its own, because it imports them, and that none has a module named like.
+const IMPORTED: &[&str] = &[
+    "builtins",
+    "ctypes",
+    "importlib",
+    "marshal",
+    "nt",
+    "os",
+    "pickle",
+    "posix",
+    "pty",
+    "runpy",
+    "shutil",
+    "socket",
+    "subprocess",
+    "sys",
+];
+
+/// The class of the dangerous callable that a loader reaches when it walks
+/// `name` by its attributes: `torch.os.system` is `os.system`.
+fn through_module(name: &str) -> Option<&'static str> {
+    name.match_indices('.').find_map(|(at, _)| {
+        let tail = name.get(at.saturating_add(1)..)?;
+        let (module, rest) = tail.split_once('.')?;
+        if !IMPORTED.contains(&module) {
+            return None;
+        }
+        let canonical = names::resolve(module, rest).canonical;
+        let class = exact(&canonical).or_else(|| below(names::canonical_module(module)))?;
+        (!matches!(class, "reviewed" | "reviewed-calls")).then_some(class)
+    })
+}
+
 /// Whether an attribute is one of Python's special names, through which any
 /// object leads to any other.
 fn is_special(component: &str) -> bool {
-    (component.len() > 4 && component.starts_with("__") && component.ends_with("__"))
+    // The namespace of TorchScript classes is none of Python's.
+    (component.len() > 4 && component.starts_with("__") && component.ends_with("__") && component != "__torch__")
         || matches!(
             component,
             "f_globals" | "f_builtins" | "f_locals" | "f_back" | "gi_frame" | "cr_frame" | "tb_frame"

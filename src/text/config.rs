@@ -6,7 +6,7 @@
 
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind, Span};
-use crate::formats::requirements;
+use crate::formats::{jinja, requirements};
 use crate::input::Input;
 use crate::stop::Stop;
 use crate::text::encoded::{self, Nature};
@@ -235,7 +235,8 @@ impl Walk {
         let is_template = matches!(key, "chat_template" | "chat_templates" | "default_chat_template")
             || key == "template" && (self.is_below("chat_template") || self.is_below("chat_templates"))
             || self.is_below("chat_template") && key != "name"
-            || self.is_below("chat_templates") && key != "name";
+            || self.is_below("chat_templates") && key != "name"
+            || !self.is_below("vocab") && jinja::is_template(text);
         if is_template && !text.is_empty() {
             let name = self.shown();
             return cx.child_as("jinja", &name, Input::from(text.as_bytes()));

@@ -60,6 +60,9 @@ pub(crate) fn payload(text: &[u8]) -> Option<(Vec<u8>, Nature)> {
     let first = text.get(..SHORTEST)?;
     if first.iter().all(u8::is_ascii_hexdigit) && text.iter().all(u8::is_ascii_hexdigit) {
         let bytes = hex(text)?;
+        if is_digest(&bytes) {
+            return None;
+        }
         return nature(&bytes).map(|nature| (bytes, nature));
     }
     if !first.iter().all(|byte| is_base64(*byte)) {
@@ -85,7 +88,7 @@ fn is_digest(bytes: &[u8]) -> bool {
         return false;
     }
     let run = crate::formats::pickle::dry_run(bytes);
-    run.broken && run.imports == 0
+    !run.stopped && run.imports == 0
 }
 
 /// Whether `byte` is a digit of base64, in either alphabet.

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind, Span};
-use crate::formats::{About, Format, Head, Match};
+use crate::formats::{About, Format, Head, Match, jinja};
 use crate::input::{Input, to_u64, to_usize};
 use crate::stop::Stop;
 
@@ -158,9 +158,10 @@ fn string(entry: &Entry, at: u64, length: u64, input: &Input, kept: &mut u64, cx
     let text = String::from_utf8_lossy(&text).into_owned();
     let key = cx.shorten(&entry.key);
     let looks = text.trim_start().chars().next();
+    // `tokenizer.chat_template` and `tokenizer.chat_template.<name>`, or any other.
+    let is_template = entry.key.contains("chat_template") || jinja::is_template(&text);
     cx.push(Evidence::new(Kind::MetadataValue, key.clone(), Span::new(at, length)).with("text", text));
-    // `tokenizer.chat_template` and `tokenizer.chat_template.<name>`
-    if entry.key.contains("chat_template") {
+    if is_template {
         cx.child_as("jinja", &key, input.window(at, length)?)?;
     } else if matches!(looks, Some('{' | '[')) {
         cx.data(&key, input.window(at, length)?)?;

@@ -12,6 +12,10 @@ use super::types;
 use super::wire::{TensorInfo, Wire};
 use super::{field, shown};
 
+/// Zeros behind the data that a writer may leave to fill a page up: they hold
+/// nothing.
+const PAGE: u64 = 4096;
+
 /// `GGML_MAX_NAME`, `GGML_MAX_DIMS`
 const MAX_NAME: u64 = 64;
 const MAX_DIMS: usize = 4;
@@ -160,9 +164,13 @@ fn place(
     }
     // Writers pad the last tensor too, or do not.
     let padded = length.checked_next_multiple_of(alignment).map_or(end, |padded| data_at.saturating_add(padded));
-    let mut padding = vec![0; to_usize(padded.saturating_sub(end).min(input.len().saturating_sub(end)).min(4096))];
+    let rest = input.len().saturating_sub(end);
+    let mut padding = vec![0; to_usize(padded.saturating_sub(end).min(rest).min(PAGE))];
     input.read_at(end, &mut padding)?;
-    let from = if padding.iter().any(|byte| *byte != 0) { end } else { padded };
+    let mut from = if padding.iter().any(|byte| *byte != 0) { end } else { padded };
+    if rest <= PAGE && input.tail(end).all(PAGE)?.iter().all(|byte| *byte == 0) {
+        from = input.len();
+    }
     if known && input.len() > from {
         let span = Span::new(from, input.len().saturating_sub(from));
         cx.push(

@@ -63,7 +63,9 @@ impl Format for Hdf5 {
         }
         let (file, superblock) = File::open(input, base)?;
         let outcome = walk(&file, superblock.root, cx);
-        if let Some(behind) = superblock.end.filter(|end| *end < input.len() && !member) {
+        // Lines that an editor or a mail program added hold nothing.
+        let blank = |end: &u64| is_blank(&input.tail(*end));
+        if let Some(behind) = superblock.end.filter(|end| *end < input.len() && !member && !blank(end)) {
             let rest = input.len().saturating_sub(behind);
             let evidence = Evidence::new(Kind::BytesUnexplained, "after", Span::new(behind, rest));
             cx.push(evidence.with("length", rest.to_string()).with("of", "hdf5"));
@@ -103,7 +105,15 @@ fn find_superblock(input: &Input) -> Result<u64, Stop> {
 /// Whether nothing but zeros follows the signature: a file that was opened for
 /// writing and never written.
 fn is_placeholder(input: &Input, base: u64, cx: &Cx<'_, '_>) -> Result<bool, Stop> {
-    zeros(&input.tail(base.saturating_add(8)), cx)
+    let rest = input.tail(base.saturating_add(8));
+    Ok(!rest.is_empty() && zeros(&rest, cx)?)
+}
+
+/// Whether the few bytes that `input` has are white space or zeros.
+fn is_blank(input: &Input) -> bool {
+    const FEW: u64 = 64;
+    input.len() <= FEW
+        && input.all(FEW).is_ok_and(|bytes| bytes.iter().all(|byte| *byte == 0 || byte.is_ascii_whitespace()))
 }
 
 /// Whether there is nothing but zeros, as far as that can be told at once.

@@ -50,6 +50,11 @@ pub(super) fn captured(body: &[Stmt<'_>], known: &BTreeMap<String, String>) -> O
     Some(text)
 }
 
+/// By what the text of a macro is known, so that no variable is taken for it.
+pub(super) fn of_macro(name: &str) -> String {
+    format!("{name}()")
+}
+
 /// The text that an expression of constants gives.
 pub(super) fn fold(expression: &Expr<'_>, known: &BTreeMap<String, String>) -> Option<String> {
     match expression {
@@ -119,7 +124,11 @@ pub(super) fn fold(expression: &Expr<'_>, known: &BTreeMap<String, String>) -> O
             items.into_iter().nth(usize::try_from(at).ok()?)
         }
         Expr::Call(node) => {
-            let Expr::GetAttr(method) = &node.expr else { return None };
+            let method = match &node.expr {
+                Expr::GetAttr(method) => method,
+                Expr::Var(callable) => return known.get(&of_macro(callable.id)).cloned(),
+                _ => return None,
+            };
             if method.name == "join" {
                 let parts = node.args.iter().find_map(positional).and_then(|parts| pieces(parts, known))?;
                 return Some(parts.join(&fold(&method.expr, known)?));

@@ -22,8 +22,15 @@ pub struct Jinja;
 
 const NAMED: &[&str] = &[".jinja", ".jinja2", ".j2"];
 
+/// Names of templates of any language.
+const TEMPLATES: &[&str] = &[".template", ".tmpl", ".tpl"];
+
 /// Stack for templates that nest deeply, in an unoptimised build.
 const STACK: usize = 32 << 20;
+
+/// Nesting up to which a string is parsed only to see whether it is a template:
+/// the parser calls itself.
+const PROBED_NESTING: u64 = 32;
 
 /// Tags that transformers and others add to Jinja; what stands between them is
 /// read like the rest.
@@ -45,13 +52,34 @@ impl Format for Jinja {
 
     fn recognise(&self, head: &Head<'_>) -> Match {
         let named = head.is_named(NAMED);
-        if named && head.len > 0 && text::encoding(head.first, true).is_some() { Match::Likely } else { Match::No }
+        let is_template = named && head.len > 0 && text::encoding(head.first, true).is_some()
+            || (head.is_named(TEMPLATES) || head.name.starts_with("chat_template"))
+                && is_template(&String::from_utf8_lossy(head.first));
+        if is_template { Match::Likely } else { Match::No }
     }
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         let outcome = read(input, cx);
         text::keep_limit(outcome, cx)
     }
+}
+
+/// Whether a string of a configuration, whatever its key, is a Jinja template:
+/// it has marks of one and either parses, or reaches for what no template needs.
+/// Braces in prose, LaTeX and other template languages are none.
+pub(crate) fn is_template(text: &str) -> bool {
+    if !(text.contains("{{") || text.contains("{%")) {
+        return false;
+    }
+    let tokens = lexer::tokens(text);
+    let named = |token: &lexer::Token<'_>| match token.kind {
+        lexer::Kind::Word => names_internals(token.text),
+        lexer::Kind::Text => names_internals(&lexer::unescape(token.text)),
+        _ => false,
+    };
+    tokens.iter().any(named)
+        || lexer::nesting(&tokens) <= PROBED_NESTING
+            && machinery::parse(&lexer::without_tags(text, ADDED_TAGS), "template", SyntaxConfig::default()).is_ok()
 }
 
 fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {

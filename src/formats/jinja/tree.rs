@@ -9,7 +9,7 @@ use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind, Span};
 use crate::text;
 
-use super::fold::{captured, fold, integer, positional};
+use super::fold::{captured, fold, integer, of_macro, positional};
 use super::{names_internals, shown};
 
 /// Iterations, characters or exponents that no prompt needs.
@@ -18,6 +18,16 @@ const HUGE: i64 = 1_000_000;
 /// Globals of Jinja2 and Flask that are functions or objects of Python with a
 /// way to everything else, and that no prompt has a use for.
 const GLOBALS: &[&str] = &["lipsum", "url_for", "get_flashed_messages", "self"];
+
+/// Modules of Python and parts of Jinja2: what some programs hand to their
+/// templates, and no prompt has a use for.
+const MODULES: &[&str] =
+    &["os", "sys", "subprocess", "importlib", "builtins", "requests", "urllib", "socket", "shutil", "environment"];
+
+/// Functions of Python that run code or open files, called as if the template
+/// had been given them.
+const FUNCTIONS: &[&str] =
+    &["eval", "exec", "execfile", "compile", "open", "getattr", "setattr", "breakpoint", "globals", "vars"];
 
 /// Methods that run something, by whatever way they were reached.
 const RUNNERS: &[&str] = &[
@@ -132,6 +142,10 @@ impl Walk<'_, '_, '_, '_> {
                     self.expression(default);
                 }
                 self.block(&node.body);
+                match captured(&node.body, &self.known) {
+                    Some(known) => self.known.insert(of_macro(node.name), known),
+                    None => self.known.remove(&of_macro(node.name)),
+                };
             }
             Stmt::CallBlock(node) => {
                 self.called(&node.call.expr, &node.call.args);
@@ -140,6 +154,10 @@ impl Walk<'_, '_, '_, '_> {
             Stmt::Do(node) => self.called(&node.call.expr, &node.call.args),
             Stmt::Continue(_) | Stmt::Break(_) => {}
         }
+    }
+
+    fn is_bound(&self, name: &str) -> bool {
+        self.bound.iter().any(|bound| bound == name)
     }
 
     /// `{% set ns = namespace(a='b') %}`: what `ns.a` is.
@@ -188,7 +206,7 @@ impl Walk<'_, '_, '_, '_> {
     fn expression(&mut self, expression: &Expr<'_>) {
         match expression {
             Expr::Var(node) => {
-                if GLOBALS.contains(&node.id) && !self.bound.iter().any(|bound| bound == node.id) {
+                if GLOBALS.contains(&node.id) && !self.is_bound(node.id) {
                     self.access(node.id, expression, "global");
                 }
             }
@@ -230,6 +248,12 @@ impl Walk<'_, '_, '_, '_> {
             }
             Expr::GetAttr(node) => {
                 self.expression(&node.expr);
+                if let Expr::Var(var) = &node.expr
+                    && MODULES.contains(&var.id)
+                    && !self.is_bound(var.id)
+                {
+                    self.access(var.id, expression, "global");
+                }
                 if names_internals(node.name) {
                     self.access(node.name, expression, "attribute");
                 }
@@ -279,6 +303,14 @@ impl Walk<'_, '_, '_, '_> {
         self.arguments(args);
         match callable {
             Expr::GetAttr(node) if RUNNERS.contains(&node.name) => self.access(node.name, callable, "call"),
+            Expr::GetAttr(node) => {
+                if let Expr::Var(var) = &node.expr
+                    && MODULES.contains(&var.id)
+                    && !self.is_bound(var.id)
+                {
+                    self.access(&format!("{}.{}", var.id, node.name), callable, "call");
+                }
+            }
             // A template that calls what it looked up by a name runs a method
             // that the name hides.
             Expr::GetItem(node) => {
@@ -288,9 +320,11 @@ impl Walk<'_, '_, '_, '_> {
                     self.access(&name, callable, "call");
                 }
             }
-            Expr::Var(node) if node.id == "range" && !self.bound.iter().any(|bound| bound == "range") => {
-                let last = args.iter().filter_map(positional).filter_map(integer).max();
-                if last.is_some_and(|last| last >= HUGE) {
+            Expr::Var(node) if FUNCTIONS.contains(&node.id) && !self.is_bound(node.id) => {
+                self.access(node.id, callable, "call");
+            }
+            Expr::Var(node) if node.id == "range" && !self.is_bound("range") => {
+                if steps(args) >= HUGE {
                     self.anomaly("huge-loop", callable);
                 }
             }
@@ -367,15 +401,7 @@ impl Walk<'_, '_, '_, '_> {
     fn length(&self, iterated: &Expr<'_>) -> i64 {
         match iterated {
             Expr::Call(node) => match &node.expr {
-                Expr::Var(var) if var.id == "range" => {
-                    let numbers: Vec<i64> = node.args.iter().filter_map(positional).filter_map(integer).collect();
-                    match numbers.as_slice() {
-                        [stop] => *stop,
-                        [start, stop] => stop.saturating_sub(*start),
-                        [start, stop, step] => stop.saturating_sub(*start).checked_div(*step).unwrap_or(i64::MAX),
-                        _ => 1,
-                    }
-                }
+                Expr::Var(var) if var.id == "range" => steps(&node.args),
                 _ => 1,
             },
             _ => 1,
@@ -398,5 +424,19 @@ impl Walk<'_, '_, '_, '_> {
         let length = u64::from(span.end_offset.saturating_sub(span.start_offset));
         Evidence::new(kind, text::excerpt(value, 80), Span::new(u64::from(span.start_offset), length))
             .with("expression", shown(self.source, expression))
+    }
+}
+
+/// How many numbers `range` gives for these arguments, as far as they are known;
+/// a bound that is not known is taken for nothing.
+fn steps(args: &[CallArg<'_>]) -> i64 {
+    let numbers: Vec<Option<i64>> = args.iter().filter_map(positional).map(integer).collect();
+    match numbers.as_slice() {
+        [Some(stop)] | [None, Some(stop)] | [None, Some(stop), _] => *stop,
+        [Some(start), Some(stop)] => stop.saturating_sub(*start),
+        [Some(start), Some(stop), step] => {
+            stop.saturating_sub(*start).checked_div(step.unwrap_or(1)).unwrap_or(i64::MAX)
+        }
+        _ => 1,
     }
 }

@@ -75,7 +75,7 @@ impl Kinds {
 
 /// The document in UTF-8: Python's `json.loads` takes bytes in any Unicode
 /// encoding, with or without a mark (`json.detect_encoding`).
-pub(super) fn decoded(bytes: &[u8]) -> Cow<'_, [u8]> {
+pub(in crate::formats) fn decoded(bytes: &[u8]) -> Cow<'_, [u8]> {
     let wide = |width: usize, big_endian: bool, skip: usize| -> Cow<'_, [u8]> {
         let units = bytes.get(skip..).unwrap_or_default().chunks_exact(width).map(|unit| {
             let fold = |value: u32, byte: &u8| value << 8 | u32::from(*byte);

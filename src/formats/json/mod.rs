@@ -2,7 +2,7 @@
 //! and string is seen; keys that make a loader import, construct or fetch
 //! something are evidence, encoded payloads are children.
 
-mod documents;
+pub(super) mod documents;
 
 use std::borrow::Cow;
 

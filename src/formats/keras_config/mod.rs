@@ -69,7 +69,8 @@ impl Format for KerasConfig {
     }
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
-        let bytes = input.all(cx.limits().header_bytes)?;
+        let whole = input.all(cx.limits().header_bytes)?;
+        let bytes = super::json::documents::decoded(&whole);
         let document = json::parse(&bytes, cx.limits())?;
         let mut seen = BTreeSet::new();
         let mut payloads = Vec::new();
@@ -108,8 +109,11 @@ impl Format for KerasConfig {
                 Payload::Config(text) => cx.child_as("keras-config", &name, text.into_bytes().into())?,
             }
         }
-        if document.end < input.len() {
-            let rest = input.len().saturating_sub(document.end);
+        if !matches!(document.root.value, Value::Object(_)) && seen.is_empty() {
+            cx.gap(&Stop::malformed(document.root.offset, "the configuration is no object"));
+        }
+        if document.end < to_u64(bytes.len()) {
+            let rest = to_u64(bytes.len()).saturating_sub(document.end);
             let evidence = Evidence::new(Kind::BytesUnexplained, "after", Span::new(document.end, rest));
             cx.push(evidence.with("length", rest.to_string()).with("of", "keras-config"));
         }
@@ -179,6 +183,25 @@ fn object(value: &Json, class: &str, path: &[Step<'_>], seen: &mut BTreeSet<(Str
         cx.push(loaded(&named.module, if package.is_empty() { "module" } else { "registered-module" }));
     } else if crate::names::is_stdlib(&package) && named.module.is_empty() {
         cx.push(loaded(&package, "registered"));
+    }
+    if detail == "named" {
+        named_function(config, span, &key, cx);
+    }
+}
+
+/// The function that a Lambda layer of Keras 2 names, when its module is one of
+/// Python's own: `_parse_function_from_config` takes in whatever the module holds.
+fn named_function(config: Option<&Json>, span: Span, key: &str, cx: &mut Cx<'_, '_>) {
+    let text = |name: &str| config.and_then(|config| config.get(name)).and_then(Json::as_str);
+    let (Some(module), Some(function)) = (text("module"), text("function")) else { return };
+    if crate::names::is_stdlib(module) && module != "__main__" {
+        cx.push(
+            Evidence::new(Kind::ObjectType, crate::names::resolve(module, function).canonical, span)
+                .with("loader", "keras")
+                .with("how", "module")
+                .with("kind", "function")
+                .with("key", key),
+        );
     }
 }
 

@@ -102,7 +102,7 @@ impl Named {
     /// Keras looks among its own objects.
     pub(super) fn is_framework(&self) -> bool {
         let top = self.module.split('.').next().unwrap_or_default();
-        if top == "builtins" && BUILTINS.contains(&self.name.as_str()) {
+        if top == "builtins" && (self.module != top || BUILTINS.contains(&self.name.as_str())) {
             return false;
         }
         top.is_empty() || FRAMEWORK.contains(&top)

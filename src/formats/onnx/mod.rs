@@ -164,6 +164,9 @@ impl<'r, 'i, 'j, 'e> Reader<'r, 'i, 'j, 'e> {
                 _ => {}
             }
         }
+        if graphs == 0 {
+            return Err(Stop::malformed(0, "the model has no graph"));
+        }
         Ok(())
     }
 

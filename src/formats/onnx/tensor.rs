@@ -12,6 +12,9 @@ use super::Reader;
 /// Dimensions that are kept of one tensor; numpy stops at 64.
 pub(super) const MAX_DIMS: usize = 1024;
 
+/// The last `TensorProto.DataType` of ONNX 1.20: `INT2`.
+const LAST_TYPE: u64 = 26;
+
 /// `TensorProto`, as far as it is looked at.
 #[derive(Debug, Default)]
 struct Tensor {
@@ -92,6 +95,9 @@ impl Reader<'_, '_, '_, '_> {
                 (16, Value::Bytes(entry)) => self.metadata(entry.message())?,
                 _ => {}
             }
+        }
+        if tensor.data_type > LAST_TYPE {
+            self.cx.gap(&Stop::unsupported(tensor.at, format!("the element type {}", tensor.data_type)));
         }
         let length = self.size(&tensor);
         self.cx.row("tensors", TENSORS, || {

@@ -42,8 +42,20 @@ const FIRST: &[&[u8]] = &[
     // Windows shortcuts never belong; terminfo, locale data: gettext catalogues.
     b"\xde\x12\x04\x95",
     b"TZif",
-    // FITS: the first card.
+    // FITS: the first card. MATLAB 5, NetCDF.
     b"SIMPLE  =                    T",
+    b"MATLAB 5.0 MAT-file",
+    b"CDF\x01",
+    b"CDF\x02",
+    b"CDF\x05",
+    // OpenFst, Kaldi in binary form, glTF, LAS.
+    b"\xd6\xfd\xb2\x7e",
+    b"\0B<",
+    b"glTF",
+    b"LASF",
+    // What macOS leaves behind: AppleDouble, .DS_Store.
+    b"\0\x05\x16\x07",
+    b"\0\0\0\x01Bud1",
 ];
 
 /// Whether `first` is a sentencepiece model: a protobuf of pieces, of which
@@ -63,6 +75,18 @@ fn is_sentencepiece(head: &Head<'_>) -> bool {
         rest = inner.get(length..).unwrap_or_default();
     }
     true
+}
+
+/// A model of CTranslate2, as faster-whisper's: a version of 32 bits and the
+/// name of the model's specification, a string with its length before and a
+/// zero at its end (`ctranslate2/specs/model_spec.py`, `_serialize`).
+fn is_ctranslate2(head: &Head<'_>) -> bool {
+    let Some(([1..=16, 0, 0, 0, low, high], name)) = head.first.split_first_chunk::<6>() else { return false };
+    let length = usize::from(u16::from_le_bytes([*low, *high]));
+    let Some((0, name)) = name.get(..length).and_then(<[u8]>::split_last).map(|(last, name)| (*last, name)) else {
+        return false;
+    };
+    name.ends_with(b"Spec") && name.iter().all(u8::is_ascii_alphanumeric)
 }
 
 /// An Arrow IPC stream: the continuation mark and a length that is no more
@@ -85,7 +109,7 @@ impl Format for Other {
 
     fn about(&self) -> About {
         About {
-            title: "Data that nothing in is run of: SQLite, Parquet, Arrow, sentencepiece, fastText, FAISS, event logs",
+            title: "Data that nothing in is run of: SQLite, Parquet, Arrow, sentencepiece, CTranslate2, fastText, FAISS, event logs",
             extensions: &[".parquet", ".arrow", ".db", ".sqlite", ".spm", ".faiss", ".index"],
             reads: "the signature; all bytes for signatures of other things",
             leaves_out: "the data",
@@ -94,8 +118,8 @@ impl Format for Other {
 
     fn recognise(&self, head: &Head<'_>) -> Match {
         let known = FIRST.iter().any(|magic| head.starts_with(magic));
-        let database = head.has_at(16, b"\xbe\xef\xc0\xde") && head.name.ends_with(".mdb") || head.has_at(8, b"DUCK");
-        if known || database || is_sentencepiece(head) {
+        let database = head.has_at(16, b"\xde\xc0\xef\xbe") && head.name.ends_with(".mdb") || head.has_at(8, b"DUCK");
+        if known || database || is_sentencepiece(head) || is_ctranslate2(head) {
             Match::Magic
         } else if is_arrow_stream(head) || is_records(head) {
             Match::Likely

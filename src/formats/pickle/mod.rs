@@ -70,14 +70,16 @@ impl Format for Pickle {
         // A short pickle of protocol 0 that was cut looks like text; the name
         // says what it was to be.
         let whole_in_sight = to_u64(head.first.len()) == head.len && head.len > 0;
-        let text = head.first.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
+        let text = is_text(head.first);
+        // What no module is called imports nothing: tables begin with a `c`, too.
+        let imports = run.imports.saturating_sub(run.odd_names);
         if whole_in_sight && text && !run.broken && !run.stopped && head.is_named(self.about().extensions) {
             return Match::Magic;
         }
         let saw_all = run.length >= to_u64(head.first.len());
         // `Copyright` begins like a pickle of one string. What imports nothing,
         // and ends in the middle of a text, is that text.
-        if text && run.stopped && run.imports == 0 && !saw_all && !head.is_named(self.about().extensions) {
+        if text && run.stopped && imports == 0 && !saw_all && !head.is_named(self.about().extensions) {
             return Match::No;
         }
         // What fits as far as can be seen, and goes on: padding comes first.
@@ -145,6 +147,18 @@ impl Format for Pickle {
         }
         broken.map_or(Ok(()), Err)
     }
+}
+
+/// Whether the bytes are text, which may end in the middle of a character.
+fn is_text(bytes: &[u8]) -> bool {
+    let valid = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => {
+            bytes.get(..error.valid_up_to()).and_then(|whole| std::str::from_utf8(whole).ok()).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    valid.chars().all(|char| !char.is_control() || char.is_ascii_whitespace())
 }
 
 /// Whether the opcode at `at`, whose argument the head cuts, ends in the file.

@@ -106,6 +106,17 @@ fn by_fields(shape: &Shape, head: &Head<'_>) -> Option<(Kindred, bool)> {
     if head.name == "fingerprint.pb" && shape.only(&[1, 2, 3, 4, 5, 6, 7]) && shape.complete {
         return Some((Kindred::Fingerprint, true));
     }
+    // A MetaGraphDef whose `meta_info_def` was left out: what field 2 begins
+    // with is a node, where a SavedModel has a MetaGraphDef there.
+    if shape.first(1).is_none()
+        && shape.only(&[2, 3, 4, 5, 6, 7])
+        && let Some(graph) = shape.bytes(2, head.first)
+        && let Some(inner) = Shape::of(graph, len_of(shape.first(2)))
+        && let Some(node) = inner.bytes(1, graph)
+        && is_node(node, len_of(inner.first(1))).is_some()
+    {
+        return Some((Kindred::MetaGraph, head.is_named(&[".meta"])));
+    }
     // `saved_model_schema_version` has always been 1, and 0 is not written.
     if shape.only(&[1, 2])
         && let Some(graph) = shape.bytes(2, head.first)

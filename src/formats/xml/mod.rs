@@ -68,6 +68,8 @@ fn document(source: &str, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     let mut depth = 0_u64;
     let mut rooted = false;
     let mut weights = None;
+    // Within an `Extension` of PMML, whose text is for programs.
+    let mut extended = false;
     loop {
         let at = reader.buffer_position();
         cx.charge(1, at)?;
@@ -87,15 +89,20 @@ fn document(source: &str, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
                     weights = weights_beside(cx.name());
                 }
                 self::element(&element, weights.as_deref(), at, cx);
+                extended = element.name().as_ref() == "Extension";
                 rooted = true;
             }
             Ok(Event::Empty(element)) => {
                 self::element(&element, weights.as_deref(), at, cx);
                 rooted = true;
             }
+            Ok(Event::Text(text)) if extended && is_call(&text) => construct("script", &text, at, cx),
             // What an engine is told to evaluate stands in the text of an element.
             Ok(Event::CData(text)) if is_script(&text) => construct("script", &text, at, cx),
-            Ok(Event::End(_)) => depth = depth.saturating_sub(1),
+            Ok(Event::End(_)) => {
+                extended = false;
+                depth = depth.saturating_sub(1);
+            }
             Ok(_) => {}
         }
     }
@@ -125,21 +132,16 @@ fn doctype(declared: &str, at: u64, cx: &mut Cx<'_, '_>) {
         construct(if external { "external" } else { "entity" }, declaration, at, cx);
         said = true;
     }
-    if (outside.contains("SYSTEM") || outside.contains("PUBLIC")) && !is_known_dtd(outside) && !is_beside(outside) {
-        construct("external", outside, at, cx);
+    if (outside.contains("SYSTEM") || outside.contains("PUBLIC")) && !is_known_dtd(outside) {
+        // A published or relative document type names the language; only an
+        // address or a path of the author's own is worth a fetch to them.
+        let own = !outside.contains("PUBLIC") && ["://", "\"/", "'/"].iter().any(|mark| outside.contains(mark));
+        construct(if own { "external" } else { "document-type" }, outside, at, cx);
         said = true;
     }
     if !said {
         construct("doctype", declared, at, cx);
     }
-}
-
-/// Whether the document type is a file of that kind in the same folder, by a
-/// plain name.
-fn is_beside(outside: &str) -> bool {
-    let last = outside.trim_end_matches(['>', '[', ' ', '\t', '\r', '\n']).trim_end_matches(['"', '\'']);
-    let name = last.rsplit(['"', '\'']).next().unwrap_or_default();
-    name.ends_with(".dtd") && !name.contains([':', '/', '\\', '%'])
 }
 
 /// Document types that publishers of vector graphics, property lists and
@@ -198,7 +200,7 @@ fn element(element: &BytesStart<'_>, weights: Option<&str>, at: u64, cx: &mut Cx
         "include" if value("href").is_some() || name != local => construct("xinclude", &shown, at, cx),
         "script" | "Script" => construct("script", &shown, at, cx),
         "layer" => {
-            if let Some(library) = value("library") {
+            if let Some(library) = value("library").filter(|library| is_file(library)) {
                 construct("library", library, at, cx);
             }
         }
@@ -220,13 +222,27 @@ fn element(element: &BytesStart<'_>, weights: Option<&str>, at: u64, cx: &mut Cx
     }
     for (key, value) in &attributes {
         let outside = key.ends_with("schemaLocation") || key == "xmlns" || key.starts_with("xmlns:");
-        if !outside && (value.starts_with("file:///") || value.starts_with("\\\\")) {
+        if !outside && (value.starts_with("file:///") || value.starts_with("\\\\") && value.len() > 2) {
             construct("external", &format!("{key}={value}"), at, cx);
         }
-        if key == "library" && local != "layer" || key == "extension_path" {
+        if key == "library" && local != "layer" && is_file(value) || key == "extension_path" {
             construct("library", value, at, cx);
         }
     }
+}
+
+/// Whether a library is named as a file, not as a device or a set of operators.
+fn is_file(library: &str) -> bool {
+    let lower = library.to_lowercase();
+    library.contains(['/', '\\']) || [".so", ".dll", ".dylib", ".pyd"].iter().any(|ending| lower.contains(ending))
+}
+
+/// Prose that holds a call of what runs commands or code, not a word of it.
+fn is_call(text: &str) -> bool {
+    ["os.system(", "os.popen(", "subprocess.", "__import__(", "Runtime.getRuntime", "ProcessBuilder", "<script"]
+        .iter()
+        .any(|call| text.contains(call))
+        || ["eval(", "exec(", "system("].iter().any(|call| text.trim_start().starts_with(call))
 }
 
 /// Text that is code of a kind that no description quotes.

@@ -88,7 +88,7 @@ impl Format for Zip {
             if !sound {
                 return Err(Stop::malformed(0, "this is no zip archive"));
             }
-            return Reader::new(input, &survey).members(cx);
+            return Reader::new(input, &survey, cx.name()).members(cx);
         }
         for note in &survey.notes {
             cx.push(note.clone());
@@ -96,10 +96,13 @@ impl Format for Zip {
         for gap in &survey.gaps {
             cx.gap(gap);
         }
-        let mut reader = Reader::new(input, &survey);
+        let mut reader = Reader::new(input, &survey, cx.name());
         reader.structure(cx);
         reader.members(cx)?;
         storages::compare(&reader.layouts, cx);
+        if let Some(missing) = reader.layouts.missing(survey.names()) {
+            cx.gap_because(crate::artifact::GapReason::Truncated, format!("{missing} is not there"), 0);
+        }
         reader.leftovers(cx)?;
         if survey.ends.is_empty() {
             return Err(Stop::Truncated { offset: input.len(), needed: wire::END_LENGTH });
@@ -152,8 +155,8 @@ struct Reader<'i> {
 }
 
 impl<'i> Reader<'i> {
-    fn new(input: &'i Input, survey: &'i Survey<'i>) -> Self {
-        let layouts = Layouts::of(survey.names());
+    fn new(input: &'i Input, survey: &'i Survey<'i>, name: &str) -> Self {
+        let layouts = Layouts::of(survey.names(), name);
         Self { input, survey, layouts, names: Names::default(), done: BTreeSet::new() }
     }
 
@@ -291,6 +294,10 @@ impl<'i> Reader<'i> {
         if let Some(loader) = self.layouts.code(&name) {
             let shown = cx.shorten(&name);
             cx.push(Evidence::new(Kind::ReferenceCode, shown, Span::at(0)).with("key", loader).with("where", "local"));
+        }
+        if self.layouts.is_misplaced(&name) {
+            let shown = cx.shorten(&name);
+            cx.push(Evidence::new(Kind::ContainerAnomaly, "program", Span::at(0)).with("name", shown));
         }
         match self.layouts.reading(&name) {
             Reading::Content => cx.child(&name, input),
