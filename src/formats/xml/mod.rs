@@ -135,7 +135,8 @@ fn doctype(declared: &str, at: u64, cx: &mut Cx<'_, '_>) {
     if (outside.contains("SYSTEM") || outside.contains("PUBLIC")) && !is_known_dtd(outside) {
         // A published or relative document type names the language; only an
         // address or a path of the author's own is worth a fetch to them.
-        let own = !outside.contains("PUBLIC") && ["://", "\"/", "'/"].iter().any(|mark| outside.contains(mark));
+        let own = !outside.contains("PUBLIC")
+            && ["://", "\"/", "'/", "../", "..\\"].iter().any(|mark| outside.contains(mark));
         construct(if own { "external" } else { "document-type" }, outside, at, cx);
         said = true;
     }
