@@ -190,7 +190,7 @@ impl Machine<'_> {
                 self.mark_used(*base);
                 Some(((*class, args), How::NewObj))
             }
-            ("copyreg.__newobj__", [class, rest @ ..]) => {
+            ("copyreg.__newobj__" | "builtins.object.__new__", [class, rest @ ..]) => {
                 let args = self.args_of(rest);
                 Some(((*class, args), How::NewObj))
             }
@@ -353,8 +353,10 @@ impl Machine<'_> {
                 self.write_to(target, "BUILD", state, cx);
             }
             Some(Node::Call { callee, .. }) => {
-                if let Some(index) = target.as_node() {
-                    self.states.insert(index, state);
+                if let Some(index) = target.as_node()
+                    && let Some(former) = self.states.insert(index, state)
+                {
+                    self.former_states.push((index, former));
                 }
                 let class = self.name_of(callee).map(str::to_owned).unwrap_or_default();
                 super::hooks::report_state(self, &class, state, cx);
