@@ -13,7 +13,21 @@ def add_samples(corpus):
         corpus.add(f"pickle/{name}.pkl", verdict, dumps(value, 4), what, why)
 
     factors(add)
+    made(add)
     dispatchers(add)
+
+
+def made(add):
+    """Objects whose class opens or calls something as soon as they are there."""
+    add("memmap-opens-file", MALICIOUS, NewObj(named("numpy.memmap"), ("weighin.txt", "u1", "w+", 0, (1,))),
+        "a memory map made without its constructor", "its __new__ opens the file, and w+ empties it")
+    add("honest-memmap", CLEAN, call("numpy._core.multiarray._reconstruct", named("numpy.memmap"), (0,), b"b"),
+        "an array that was mapped when it was saved", "numpy makes an array in memory of it")
+    state = {"_ezpickle_args": ("import os; os.system('echo weighin')",), "_ezpickle_kwargs": {}}
+    add("ezpickle-with-source", MALICIOUS, NewObj(named("weighin_example.envs.Env"), (), state),
+        "an environment of gym whose constructor is handed source", "its __setstate__ calls the constructor")
+    add("ezpickle", SUSPICIOUS, NewObj(named("weighin_example.envs.Env"), (), {"_ezpickle_args": (1,), "_ezpickle_kwargs": {}}),
+        "the same with a number", "a constructor that nobody has reviewed runs")
 
 
 def factors(add):

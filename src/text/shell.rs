@@ -279,6 +279,22 @@ pub(crate) fn named(program: &str, words: &[&str]) -> String {
             return "git with a command of its own".to_owned();
         }
     }
+    // A makefile that lies elsewhere, or stands in the command, is a script.
+    if matches!(program, "make" | "gmake" | "nmake") {
+        let elsewhere = |path: &str| path.starts_with(['/', '~']) || path.contains("tmp") || path == "-";
+        let given = words.windows(2).any(|pair| {
+            let [option, path] = pair else { return false };
+            matches!(*option, "-f" | "--file" | "--makefile" | "-C" | "--directory") && elsewhere(path)
+        });
+        let joined = words.iter().any(|word| {
+            word.starts_with("--eval")
+                || word.split_once('=').is_some_and(|(option, path)| option.starts_with("--") && elsewhere(path))
+                || word.strip_prefix("-f").is_some_and(|path| !path.is_empty() && elsewhere(path))
+        });
+        if given || joined {
+            return "make with a makefile of its own".to_owned();
+        }
+    }
     program.to_owned()
 }
 

@@ -10,8 +10,9 @@ use crate::evidence::{Evidence, Kind as Fact};
 /// set (`scipy/stats/_distn_infrastructure.py`, `_attach_argparser_methods`).
 const SCIPY_TEMPLATE: &str = "_parse_arg_template";
 
-/// Reports state that its class is going to run.
-pub(super) fn report_state(machine: &mut Machine<'_>, class: &str, state: Value, cx: &mut Cx<'_, '_>) {
+/// Reports state that its class is going to run. Whether it is the arguments of
+/// a constructor.
+pub(super) fn report_state(machine: &mut Machine<'_>, class: &str, state: Value, cx: &mut Cx<'_, '_>) -> bool {
     if class.ends_with("NDArrayWrapper") {
         report_companion(machine, class, state, cx);
     }
@@ -22,14 +23,14 @@ pub(super) fn report_state(machine: &mut Machine<'_>, class: &str, state: Value,
         report_factor(machine, class, state, cx);
     }
     if !class.starts_with("scipy.stats.") {
-        report_source(machine, class, state, cx);
-        return;
+        return report_source(machine, class, state, cx);
     }
     let key = machine.arena.text(SCIPY_TEMPLATE.to_owned());
-    let Some(source) = machine.item(state, key).and_then(|value| machine.text_of(value)) else { return };
+    let Some(source) = machine.item(state, key).and_then(|value| machine.text_of(value)) else { return false };
     let foreign = source.lines().find(|line| !is_template_line(line)).unwrap_or_default().to_owned();
     let evidence = Evidence::new(Fact::PickleState, class, machine.span_here());
     cx.push(evidence.with("runs", "source").with("foreign", foreign));
+    false
 }
 
 /// Keys with which statsmodels asks for its formula to be evaluated anew when
@@ -167,19 +168,25 @@ fn report_companion(machine: &mut Machine<'_>, class: &str, state: Value, cx: &m
 }
 
 /// Reports Python source among the values of a state; most classes only keep
-/// it.
-fn report_source(machine: &Machine<'_>, class: &str, state: Value, cx: &mut Cx<'_, '_>) {
+/// it. Whether the state holds the arguments of a constructor.
+fn report_source(machine: &Machine<'_>, class: &str, state: Value, cx: &mut Cx<'_, '_>) -> bool {
+    let mut constructs = false;
     for value in machine.arena.items(state, STATE_ITEMS) {
-        let Some(text) = machine.text_of(value).filter(|text| text.contains('\n')) else { continue };
+        let Some(text) = machine.text_of(value) else { continue };
+        constructs |= text == "_ezpickle_args";
+        if !text.contains('\n') {
+            continue;
+        }
         let code = text.lines().find(|line| {
             ["import ", "from ", "def ", "class ", "exec(", "eval("].iter().any(|start| line.starts_with(start))
         });
         if let Some(line) = code {
             let evidence = Evidence::new(Fact::PickleState, class, machine.span_here());
             cx.push(evidence.with("holds", "source").with("line", line.trim().to_owned()));
-            return;
+            break;
         }
     }
+    constructs
 }
 
 /// Values of one state that are looked at for source.
