@@ -181,6 +181,15 @@ def python_names(folder, n):
     write(folder, "modeling.py", b"a = 'x'\n" + b"a = a + 'y'\n" * n + b"print(a)\n")
 
 
+def python_loops(folder, n):
+    write(folder, "modeling.py", b"for a in range(99):\n    for b in range(99):\n        c = a * b\n" * n)
+
+
+def python_small_loops(folder, n):
+    for at in range(n):
+        write(folder, f"modeling_{at}.py", b"for a in range(99):\n    for b in range(99):\n        c = [a * d for d in range(99)]\n")
+
+
 def template_lines(folder, n):
     write(folder, "chat_template.jinja", b"{% if message['role'] == 'user' %}{{ message.content }}{% endif %}\n" * n)
 
@@ -257,6 +266,8 @@ CASES = {
     "yaml: aliases": (yaml_aliases, 20_000, 10),
     "python: lines": (python_lines, 5_000, 10),
     "python: a growing string": (python_names, 5_000, 10),
+    "python: loops in loops": (python_loops, 20, 10),
+    "python: small files that loop": (python_small_loops, 10, 10),
     "jinja: lines": (template_lines, 2_000, 10),
     "jinja: a long join": (template_joins, 1_000, 10),
     "text: commands": (text_words, 5_000, 10),

@@ -22,6 +22,10 @@ pub(crate) struct PyName {
     pub walks: bool,
 }
 
+/// Builtin types that hold plain data.
+pub(crate) const PLAIN_TYPES: &[&str] =
+    &["bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "set", "str", "tuple"];
+
 fn lookup(table: &'static [(&'static str, &'static str)], key: &str) -> Option<&'static str> {
     table.binary_search_by(|(name, _)| (*name).cmp(key)).ok().and_then(|at| table.get(at)).map(|(_, to)| *to)
 }

@@ -114,6 +114,22 @@ def objects_of_classes(add):
     parent = skeleton()
     add("cloudpickle-init-subclass", MALICIOUS, [parent, filled(parent, __init_subclass__=function()), skeleton((parent,))],
         "a class whose carried base has __init_subclass__", "making the class runs it")
+    hashed = thing({"rate": 0.1}, __eq__=function(), __hash__=function(), __repr__=function(), __lt__=function(), __setattr__=function(),
+                   __dataclass_fields__={"rate": call(CLOUDPICKLE + "_get_dataclass_field_type_sentinel", "_FIELD"), "metadata": mapping()})
+    add("honest-cloudpickle-dataclass", SUSPICIOUS, hashed, "an object of a frozen dataclass carried by value",
+        "its special methods run when it is compared, shown or a key, which loading does not do")
+    add("cloudpickle-object-as-key", MALICIOUS, [*hashed, {hashed[2]: 1}], "the same, as a key of a dictionary", "a key is hashed")
+    add("cloudpickle-object-in-set", MALICIOUS, [*hashed, {(1, hashed[2])}], "the same, in a tuple in a set", "what is put into a set is hashed")
+    add("cloudpickle-mapping-of-object", MALICIOUS, [*hashed, Reduce(call(CLOUDPICKLE + "_builtin_type", "MappingProxyType"), (hashed[2],))],
+        "the same, as the mapping of a mappingproxy", "it is asked for its items")
+    bare = call("builtins.object.__new__", named("scipy.stats._distn_infrastructure.rv_continuous"))
+    bare.state = {"_parse_arg_template": f"import os\nos.system({COMMAND!r})\n"}
+    add("object-new-with-source", MALICIOUS, bare, "a scipy distribution made by object.__new__, whose template runs a command",
+        "an object is of the class that it is made of, however it is made")
+
+
+def mapping():
+    return Reduce(call(CLOUDPICKLE + "_builtin_type", "MappingProxyType"), ({},))
 
 
 def dill(add):
@@ -126,6 +142,10 @@ def dill(add):
         Reduce(call(DILL + "_load_type", "bytearray"), (b"abc",)), Reduce(call(DILL + "_load_type", "slice"), (1, 2, None)),
         Reduce(call(DILL + "_load_type", "PartialType"), (named("numpy.clip"),)), call(DILL + "_import_module", "numpy")],
         "a bytearray, a slice, a partial and a module saved with dill", "types are looked up by name and called")
+    add("honest-dill-not-implemented", CLEAN, [call(DILL + "_eval_repr", text) for text in ["NotImplemented", "Ellipsis", "range(0, 3)"]],
+        "constants that are no literals, saved with dill", "it evaluates the text by which Python shows them")
+    for name, text in [("code", f"__import__('os').system({COMMAND!r})"), ("range", "range(0, exit())")]:
+        add(f"dill-repr-with-{name}", MALICIOUS, call(DILL + "_eval_repr", text), f"the same with {text}", "any other text is code")
     add("dill-partial-called", MALICIOUS, Reduce(Reduce(call(DILL + "_load_type", "PartialType"), (SYSTEM, COMMAND)), ()), "a partial of os.system by dill, called", "a partial is its function")
     add("dill-import-called", MALICIOUS, Reduce(call(DILL + "_import_module", "os.system"), (COMMAND,)), "os.system by dill's _import_module, called", "its last part may be a function")
     add("dill-function-type-called", MALICIOUS, Reduce(Reduce(call(DILL + "_load_type", "FunctionType"), (code(named(DILL + "_create_code")), {})), ()),

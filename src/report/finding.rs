@@ -8,6 +8,7 @@ use crate::evidence::Evidence;
 use crate::policy::Suppressed;
 use crate::report::Excerpt;
 use crate::rules::{Confidence, Rule, Severity};
+use crate::text::secrets::hidden_text;
 
 /// A rule's judgement of one fact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -104,12 +105,16 @@ impl Finding {
             rule_severity: None,
             confidence: rule.confidence,
             title: rule.title.clone(),
-            message: fill(&rule.message, evidence) + &by_way_of(evidence),
+            message: hidden_text(&(fill(&rule.message, evidence) + &by_way_of(evidence))),
             location: Location { offset: evidence.span.offset, length: evidence.span.length, ..Location::default() },
             evidence: FactRecord {
                 kind: evidence.kind.name().to_owned(),
-                value: evidence.value.clone(),
-                attributes: evidence.attributes.iter().map(|(name, value)| (name.to_string(), value.clone())).collect(),
+                value: hidden_text(&evidence.value),
+                attributes: evidence
+                    .attributes
+                    .iter()
+                    .map(|(name, value)| (name.to_string(), hidden_text(value)))
+                    .collect(),
             },
             excerpt: None,
             occurrences: 1,

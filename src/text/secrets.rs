@@ -167,6 +167,11 @@ pub(crate) fn hidden(text: &[u8]) -> Vec<u8> {
     hidden
 }
 
+/// `text`, credentials hidden.
+pub(crate) fn hidden_text(text: &str) -> String {
+    String::from_utf8(hidden(text.as_bytes())).unwrap_or_default()
+}
+
 fn mask(prefix: &[u8]) -> String {
     format!("{}…", String::from_utf8_lossy(prefix))
 }

@@ -82,7 +82,7 @@ pub(crate) fn line_acts(line: &str) -> Vec<Act> {
 fn is_reverse_shell(line: &str) -> bool {
     line.contains("/dev/tcp/")
         || line.contains("/dev/udp/") && line.contains("sh")
-        || (line.contains("nc ") || line.contains("ncat ") || line.contains("netcat "))
+        || words(line).any(|word| matches!(word, "nc" | "ncat" | "netcat"))
             && (line.contains(" -e ") || line.contains(" -c ") || line.contains("mkfifo"))
         || line.contains("mkfifo") && line.contains("/bin/sh")
         || line.contains("bash -i") && line.contains(">&")
@@ -99,8 +99,8 @@ fn fetched_and_run(line: &str) -> Option<String> {
         return None;
     }
     let piped = line.split('|').skip(1).any(|part| {
-        let mut words = words(part).filter(|word| !matches!(*word, "sudo" | "env" | "-e" | "tee" | "exec"));
-        words.next().is_some_and(|word| SHELLS.contains(&word))
+        let mut words = words(part).skip_while(|word| matches!(*word, "sudo" | "env" | "-e" | "tee" | "exec"));
+        words.next().is_some_and(|word| SHELLS.contains(&word) && !has_program(word, words.next(), part))
     });
     let substituted = (line.contains("$(") || line.contains("<(") || line.contains('`'))
         && words(line).any(|word| SHELLS.contains(&word) || matches!(word, "eval" | "source"));
@@ -115,6 +115,15 @@ fn fetched_and_run(line: &str) -> Option<String> {
         })
     };
     (piped || substituted || evaluated || saved).then(|| address(line).unwrap_or_default())
+}
+
+/// Whether the interpreter called `shell` is given its program by `flag`, so
+/// that what is piped into it is data, unless that program evaluates it.
+fn has_program(shell: &str, flag: Option<&str>, command: &str) -> bool {
+    let Some(letters) = flag.and_then(|flag| flag.strip_prefix('-')) else { return false };
+    let takes: &[char] = if shell.ends_with("sh") { &['c'] } else { &['c', 'e', 'm'] };
+    let given = !letters.starts_with('-') && letters.contains(takes);
+    given && !command.contains("exec") && !command.contains("eval") && !command.contains("system")
 }
 
 fn is_decoded_and_run(line: &str) -> bool {
@@ -189,8 +198,21 @@ fn is_startup_write(line: &str) -> bool {
     line.contains("| crontab")
         || writes && line.split(['>', ' ']).any(|word| is_startup_path(word) && !word.contains("cp"))
         && (line.contains(">>") || line.contains("tee -a") || line.contains("> ~") || line.contains("> /"))
-        // Adding to PATH is what installers do.
+        // Adding to PATH is what installers do, and they set variables.
         && !line.contains("path=")
+        && !is_setting(line)
+}
+
+/// Whether a line only adds a variable, an alias or a completion to a shell's
+/// own file.
+fn is_setting(line: &str) -> bool {
+    let written = line.trim_start().trim_start_matches("run ").trim_start();
+    let Some(text) = written.strip_prefix("echo ") else { return false };
+    let text = text.trim_start_matches("-e ").trim_start_matches(['"', '\'', ' ']);
+    let harmless = ["export ", "alias ", "source ", "conda activate "].iter().any(|start| text.starts_with(start));
+    let shells_own = ["bashrc", "zshrc", "bash_profile", ".profile"].iter().any(|file| line.contains(file));
+    let more = ["`", "$(", ";", "|", "curl", "wget", "&&", "ld_preload", "prompt_command", "/tmp"];
+    harmless && shells_own && !more.iter().any(|mark| text.contains(mark))
 }
 
 /// The words of a command, without quotes and paths before a program's name.
@@ -277,6 +299,22 @@ pub(crate) fn named(program: &str, words: &[&str]) -> String {
             || ["--upload-pack", "--receive-pack", "ext::", "alias.", "--exec="].iter().any(|part| line.contains(part))
         {
             return "git with a command of its own".to_owned();
+        }
+    }
+    // A makefile that lies elsewhere, or stands in the command, is a script.
+    if matches!(program, "make" | "gmake" | "nmake") {
+        let elsewhere = |path: &str| path.starts_with(['/', '~']) || path.contains("tmp") || path == "-";
+        let given = words.windows(2).any(|pair| {
+            let [option, path] = pair else { return false };
+            matches!(*option, "-f" | "--file" | "--makefile" | "-C" | "--directory") && elsewhere(path)
+        });
+        let joined = words.iter().any(|word| {
+            word.starts_with("--eval")
+                || word.split_once('=').is_some_and(|(option, path)| option.starts_with("--") && elsewhere(path))
+                || word.strip_prefix("-f").is_some_and(|path| !path.is_empty() && elsewhere(path))
+        });
+        if given || joined {
+            return "make with a makefile of its own".to_owned();
         }
     }
     program.to_owned()

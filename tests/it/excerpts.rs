@@ -247,6 +247,12 @@ fn credentials_are_hidden() {
             }
         }
     }
+    // What is said of a call shows its arguments as well.
+    let file = scan("model.pkl", &pickle(&command));
+    let finding = of_rule(&file, "PKL002");
+    let said = finding.evidence.attributes.values().chain([&finding.message]);
+    assert!(said.clone().all(|text| !text.contains(&TOKEN[8..16])), "{finding:?}");
+    assert!(finding.message.contains("Bearer hf_****"), "{finding:?}");
     let file = scan("notes.txt", format!("token: {TOKEN}\n").as_bytes());
     let shown = excerpt(&file.findings[0]);
     assert_eq!(shown.lines[0].text, format!("token: hf_{}", "*".repeat(34)));

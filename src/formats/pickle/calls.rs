@@ -12,6 +12,10 @@ use crate::stop::Stop;
 /// How deep folded calls may call each other.
 const CALL_DEPTH: u32 = 64;
 
+/// Classes whose `__new__` does what others do in `__init__`: it opens a file.
+const ACTS_IN_NEW: &[&str] =
+    &["mmap.mmap", "numpy._core.memmap.memmap", "numpy.core.memmap.memmap", "numpy.memmap", "zipimport.zipimporter"];
+
 /// Distinct calls of one callable that are rendered; more are counted only.
 const CALLS_SHOWN: usize = 64;
 
@@ -190,7 +194,7 @@ impl Machine<'_> {
                 self.mark_used(*base);
                 Some(((*class, args), How::NewObj))
             }
-            ("copyreg.__newobj__", [class, rest @ ..]) => {
+            ("copyreg.__newobj__" | "builtins.object.__new__", [class, rest @ ..]) => {
                 let args = self.args_of(rest);
                 Some(((*class, args), How::NewObj))
             }
@@ -260,8 +264,9 @@ impl Machine<'_> {
         settled: bool,
         cx: &mut Cx<'_, '_>,
     ) {
+        let acts = ACTS_IN_NEW.contains(&name);
         let given = match how {
-            How::NewObj | How::NewObjEx => None,
+            How::NewObj | How::NewObjEx if !acts => None,
             _ => super::given::kind(self, all),
         };
         let heard = (name.to_owned(), how, settled, given);
@@ -277,7 +282,7 @@ impl Machine<'_> {
         let function = name.rsplit('.').next().unwrap_or(name);
         let capital = function.starts_with(char::is_uppercase);
         let only_new = match how {
-            How::NewObj | How::NewObjEx => true,
+            How::NewObj | How::NewObjEx => !acts,
             // Without arguments the loader calls `__new__` alone.
             How::Inst | How::Obj => all.is_empty() && capital,
             How::Reduce | How::Folded => false,
@@ -353,11 +358,15 @@ impl Machine<'_> {
                 self.write_to(target, "BUILD", state, cx);
             }
             Some(Node::Call { callee, .. }) => {
-                if let Some(index) = target.as_node() {
-                    self.states.insert(index, state);
+                if let Some(index) = target.as_node()
+                    && let Some(former) = self.states.insert(index, state)
+                {
+                    self.former_states.push((index, former));
                 }
                 let class = self.name_of(callee).map(str::to_owned).unwrap_or_default();
-                super::hooks::report_state(self, &class, state, cx);
+                if super::hooks::report_state(self, &class, state, cx) {
+                    self.construct_from(callee, state, cx)?;
+                }
                 self.carried_is_filled(target, state, false, cx);
                 if super::joblib::is_array_wrapper(&class) {
                     super::joblib::inline_array(self, state, cx)?;
@@ -366,6 +375,19 @@ impl Machine<'_> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Environments of gym hand the arguments in their state to their own
+    /// constructor (`gymnasium/utils/ezpickle.py`).
+    fn construct_from(&mut self, class: Value, state: Value, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+        let [args, named] = ["_ezpickle_args", "_ezpickle_kwargs"].map(|key| {
+            let key = self.arena.text(key.to_owned());
+            self.item(state, key)
+        });
+        let mut all = args.map(|args| self.arena.items(args, ARGUMENTS_SEARCHED)).unwrap_or_default();
+        all.extend(named);
+        let all = self.args_of(&all);
+        self.call(class, all, How::Folded, 1, cx).map(|_| ())
     }
 
     /// Items for something that is not a container of the stream.

@@ -2,9 +2,9 @@
 //! classes with. Building runs nothing; an object of a carried class does,
 //! when the class has a method that loading calls.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::fold::{Folded, pure, settled};
+use super::fold::{Folded, settled};
 use super::machine::Machine;
 use super::value::{How, Kind, Node, Shape, Value};
 use crate::engine::Cx;
@@ -32,7 +32,9 @@ const INERT: &[&str] = &[
     "__module__",
     "__orig_bases__",
     "__parameters__",
+    "__post_init__",
     "__qualname__",
+    "__replace__",
     "__slotnames__",
     "__slots__",
     "__static_attributes__",
@@ -41,30 +43,92 @@ const INERT: &[&str] = &[
 
 /// Special members that run only when something is done with the object: it
 /// must not be handed to a call.
-const ON_USE: &[&str] =
-    &["__contains__", "__enter__", "__eq__", "__exit__", "__getitem__", "__iter__", "__len__", "__repr__", "__str__"];
+const ON_USE: &[&str] = &[
+    "__abs__",
+    "__add__",
+    "__bool__",
+    "__contains__",
+    "__delattr__",
+    "__delitem__",
+    "__enter__",
+    "__eq__",
+    "__exit__",
+    "__float__",
+    "__floordiv__",
+    "__format__",
+    "__ge__",
+    "__getitem__",
+    "__gt__",
+    "__index__",
+    "__int__",
+    "__invert__",
+    "__iter__",
+    "__le__",
+    "__len__",
+    "__lt__",
+    "__matmul__",
+    "__mod__",
+    "__mul__",
+    "__ne__",
+    "__neg__",
+    "__next__",
+    "__pow__",
+    "__radd__",
+    "__repr__",
+    "__reversed__",
+    "__rmul__",
+    "__rsub__",
+    "__rtruediv__",
+    "__setattr__",
+    "__setitem__",
+    "__str__",
+    "__sub__",
+    "__truediv__",
+];
 
-/// Builtin types that dill saves by name.
+/// Builtin types that dill saves by name, besides those that hold plain data.
 const BUILTINS: &[&str] = &[
-    "bool",
+    "BaseException",
+    "Exception",
+    "GeneratorExit",
+    "KeyboardInterrupt",
+    "StopAsyncIteration",
+    "StopIteration",
+    "SystemExit",
     "bytearray",
-    "bytes",
     "classmethod",
-    "complex",
-    "dict",
-    "float",
-    "frozenset",
-    "int",
-    "list",
-    "object",
+    "memoryview",
     "property",
     "range",
-    "set",
     "slice",
     "staticmethod",
-    "str",
-    "tuple",
     "type",
+];
+
+/// Types of the module `types` that functions and classes are made with.
+const TYPES: &[&str] = &[
+    "EllipsisType",
+    "GenericAlias",
+    "MappingProxyType",
+    "MethodType",
+    "NoneType",
+    "NotImplementedType",
+    "SimpleNamespace",
+];
+
+/// What a function carried by value is made of, besides its code.
+const FUNCTION: &[&str] = &[
+    "__annotations__",
+    "__closure__",
+    "__defaults__",
+    "__doc__",
+    "__globals__",
+    "__kwdefaults__",
+    "__module__",
+    "__name__",
+    "__qualname__",
+    "__type_params__",
+    "_cloudpickle_submodules",
 ];
 
 /// What may run when an object of a class is loaded.
@@ -72,6 +136,8 @@ const BUILTINS: &[&str] = &[
 enum Runs {
     Nothing,
     OnUse,
+    /// The same, and when it becomes a key or is put into a set.
+    OnKey,
     OnLoad,
 }
 
@@ -89,6 +155,10 @@ struct Class {
 #[derive(Debug, Default)]
 pub(super) struct Carried {
     made: HashMap<u32, Class>,
+    /// Functions that were given more than functions have.
+    odd: HashSet<u32>,
+    /// Some class has methods that keys run.
+    pub(super) keys: bool,
 }
 
 impl Machine<'_> {
@@ -114,6 +184,10 @@ impl Machine<'_> {
                 let (module, item) = text.rsplit_once('.').unwrap_or((&text, ""));
                 settled(self.import(module, item, "_import_module"))
             }
+            // dill evaluates the text by which Python shows these.
+            ("dill._dill._eval_repr", Some(text), [_]) if is_plain_repr(&text) => {
+                Some(Folded { value: Value::ABSENT, settled: true })
+            }
             ("dill._dill._get_attr", ..) => self.fold_builtin("builtins.getattr", args),
             ("dill._dill._create_array", _, [function, given, rest @ ..]) => {
                 let array = self.call(*function, *given, How::Folded, depth.saturating_add(1), cx)?;
@@ -132,19 +206,19 @@ impl Machine<'_> {
     /// keep the table's name, since what they make is carried code.
     fn type_of_table(&mut self, table: &str, name: &str) -> Option<Folded> {
         let value = match name {
-            "CodeType" | "FunctionType" | "LambdaType" => {
+            "CellType" | "CodeType" | "FunctionType" | "LambdaType" | "ModuleType" => {
                 let (module, function) = table.rsplit_once('.')?;
                 self.import(module, &format!("{function}.{name}"), "type table")
             }
-            "MethodType" | "SimpleNamespace" | "NoneType" => self.import("types", name, "type table"),
             "PartialType" => self.import("functools", "partial", "type table"),
             "OrderedDict" => self.import("collections", name, "type table"),
             "ABCMeta" => self.import("abc", name, "type table"),
-            _ if BUILTINS.contains(&name) => self.import("builtins", name, "type table"),
+            _ if TYPES.contains(&name) => self.import("types", name, "type table"),
+            _ if is_builtin_type(name) => self.import("builtins", name, "type table"),
             _ => return None,
         };
         self.mark_used(value);
-        pure(value)
+        settled(value)
     }
 
     /// `setattr` of plain data on a class that the stream carries.
@@ -167,6 +241,7 @@ impl Machine<'_> {
                 let own = if plain { self.members(*members) } else { Runs::OnLoad };
                 if let Some(node) = made.as_node() {
                     let class = Class { runs: own.max(inherited), bases: names, used: false };
+                    self.classes.keys |= class.runs >= Runs::OnKey;
                     self.classes.made.insert(node, class);
                 }
             }
@@ -174,13 +249,39 @@ impl Machine<'_> {
                 let own = self.arena.items(*state, 2).first().map_or(Runs::OnLoad, |members| self.members(*members));
                 let Some(known) = class.as_node().and_then(|node| self.classes.made.get_mut(&node)) else { return };
                 known.runs = known.runs.max(own);
+                self.classes.keys |= known.runs >= Runs::OnKey;
                 // Objects that are there already get the new methods.
                 if known.used && known.runs == Runs::OnLoad {
                     self.unknown_call(*class, *state, How::Reduce, cx);
                 }
             }
+            ("cloudpickle.cloudpickle._function_setstate", [function, state]) => {
+                if let Some(node) = function.as_node().filter(|_| !self.is_function_state(*state)) {
+                    self.classes.odd.insert(node);
+                }
+            }
             _ => {}
         }
+    }
+
+    /// Whether this gives a function what functions have, and no attribute
+    /// that could be called.
+    fn is_function_state(&self, state: Value) -> bool {
+        let items = self.arena.items(state, 3);
+        let [attributes, slots] = items.as_slice() else { return false };
+        let slots = self.arena.items(*slots, LOOKED_AT);
+        let known = |key: &Value| self.text_of(*key).is_some_and(|key| FUNCTION.contains(&key.as_str()));
+        !self.arena.is_live(*attributes) && slots.len() < LOOKED_AT && slots.iter().step_by(2).all(known)
+    }
+
+    /// Whether this is a function that cloudpickle has made of code, and
+    /// nothing else.
+    pub(super) fn is_plain_function(&self, value: Value) -> bool {
+        let Some(node) = value.as_node() else { return false };
+        let Some(Node::Call { callee, .. }) = self.arena.get(value) else { return false };
+        self.name_of(*callee) == Some("cloudpickle.cloudpickle._make_function")
+            && !self.states.contains_key(&node)
+            && !self.classes.odd.contains(&node)
     }
 
     fn is_carried_base(&self, bases: Value) -> bool {
@@ -224,6 +325,7 @@ impl Machine<'_> {
             let special = key.len() > 4 && key.starts_with("__") && key.ends_with("__");
             match key.as_str() {
                 "__hash__" if value.kind() == Kind::None => hashes = false,
+                "__hash__" => runs = runs.max(Runs::OnKey),
                 // Each registered subclass is handed to `register`, which may be the class's own.
                 "_abc_impl" if *value != Value::NONE && !self.arena.items(*value, 1).is_empty() => return Runs::OnLoad,
                 key if ON_USE.contains(&key) => {
@@ -235,7 +337,7 @@ impl Machine<'_> {
             }
         }
         // Keys of a dictionary are compared once their hashes are equal.
-        if compares && hashes { Runs::OnLoad } else { runs }
+        if compares && hashes { runs.max(Runs::OnKey) } else { runs }
     }
 
     /// Whether making an object of `class` by `__new__` alone runs nothing.
@@ -301,22 +403,54 @@ impl Machine<'_> {
         if is_carrier(name) || self.classes.made.values().all(|class| class.runs == Runs::Nothing) {
             return;
         }
-        let mut waiting = vec![args];
+        if let Some(value) = self.carried_within(vec![args], Runs::OnUse) {
+            self.unknown_call(value, args, how, cx);
+        }
+    }
+
+    /// Reports keys, and items of a set, that are hashed and compared by
+    /// methods that the file carries.
+    pub(super) fn carried_as_keys(&mut self, keys: Vec<Value>, cx: &mut Cx<'_, '_>) {
+        if let Some(key) = self.carried_within(keys, Runs::OnKey) {
+            self.unknown_call(key, Value::EMPTY_TUPLE, How::Folded, cx);
+        }
+    }
+
+    /// The first object among these, or within them, whose class runs so much.
+    fn carried_within(&self, mut waiting: Vec<Value>, least: Runs) -> Option<Value> {
         let mut looked = 0_usize;
         while let Some(value) = waiting.pop() {
             looked = looked.saturating_add(1);
             if looked > LOOKED_AT {
-                return;
+                return None;
             }
-            if self.class_of(value).is_some_and(|class| class.runs > Runs::Nothing) {
-                self.unknown_call(value, args, how, cx);
-                return;
+            if self.class_of(value).is_some_and(|class| class.runs >= least) {
+                return Some(value);
             }
             if matches!(self.arena.get(value), Some(Node::Container { live: true, .. })) {
                 waiting.extend(self.arena.items(value, LOOKED_AT.saturating_sub(looked)));
             }
         }
+        None
     }
+}
+
+/// A builtin type that keeps what it is given.
+fn is_builtin_type(name: &str) -> bool {
+    crate::names::PLAIN_TYPES.contains(&name)
+        || BUILTINS.contains(&name)
+        || name.ends_with("Error")
+        || name.ends_with("Warning")
+}
+
+/// How Python shows a constant that is no literal, or a range.
+fn is_plain_repr(text: &str) -> bool {
+    let number = |part: &str| part.trim().parse::<i64>().is_ok();
+    matches!(text, "NotImplemented" | "Ellipsis")
+        || text
+            .strip_prefix("range(")
+            .and_then(|rest| rest.strip_suffix(')'))
+            .is_some_and(|bounds| bounds.split(',').all(number))
 }
 
 /// Whether `name` is one of the libraries' helpers, which only keep what they

@@ -21,9 +21,17 @@ pub(super) struct Folded {
     pub settled: bool,
 }
 
-/// Lookups: what they are handed is looked into, not called.
-pub(super) const IS_LOOKUP: &[&str] =
-    &["builtins.getattr", "operator.attrgetter", "operator.itemgetter", "operator.methodcaller", "builtins.type"];
+/// Lookups, and what has been looked through: what they are handed is not called.
+pub(super) const IS_LOOKUP: &[&str] = &[
+    "builtins.getattr",
+    "operator.attrgetter",
+    "operator.itemgetter",
+    "operator.methodcaller",
+    "builtins.type",
+    "numba.core.serialize._CustomPickled._rebuild",
+    "numba.core.serialize._rebuild_reduction",
+    "numba.core.serialize.custom_rebuild",
+];
 
 /// Items of one sequence that folding looks at.
 const ITEMS: usize = 65_536;
@@ -68,6 +76,7 @@ impl Machine<'_> {
                 _ => None,
             },
             "dill" | "cloudpickle" => self.fold_carrier(name, args, depth, cx)?,
+            "numba" => self.fold_numba(name, args, depth, cx)?,
             "numpy" | "fastcore" | "pytz" | "zoneinfo" => self.fold_conditional(name, args),
             _ => None,
         };
@@ -78,6 +87,7 @@ impl Machine<'_> {
     fn keep_call(&mut self, name: &str, args: &[Value], folded: Folded) -> Folded {
         let (module, rest) = name.split_once('.').unwrap_or((name, ""));
         let callee = self.import(module, rest, "call");
+        self.mark_used(callee);
         let args = self.args_of(args);
         Folded { value: self.arena.add(Node::Call { callee, args, how: How::Reduce }), ..folded }
     }
@@ -436,7 +446,13 @@ impl Machine<'_> {
             "types.MethodType" if matches!(self.arena.get(first?), Some(Node::Global(_) | Node::Call { .. })) => {
                 Some(Folded { value: Value::ABSENT, settled: true })
             }
-            "types.SimpleNamespace" | "logging.getLogger" => Some(Folded { value: Value::ABSENT, settled: true }),
+            // A view of the dictionary.
+            "types.MappingProxyType" if self.sequence(first?).is_some() => {
+                Some(Folded { value: Value::ABSENT, settled: true })
+            }
+            "types.SimpleNamespace" | "types.GenericAlias" | "logging.getLogger" => {
+                Some(Folded { value: Value::ABSENT, settled: true })
+            }
             _ => None,
         }
     }

@@ -39,6 +39,11 @@ impl Names {
         self.all.get(usize::try_from(id).ok()?)
     }
 
+    /// Whether a name begins with `prefix`.
+    pub(super) fn any_below(&self, prefix: &str) -> bool {
+        self.all.iter().any(|name| name.canonical.starts_with(prefix))
+    }
+
     fn get_mut(&mut self, id: u32) -> Option<&mut Name> {
         self.all.get_mut(usize::try_from(id).ok()?)
     }

@@ -43,6 +43,8 @@ pub(super) struct Machine<'i> {
     pub(super) classes: Carried,
     /// State given to objects by BUILD, by node.
     pub(super) states: HashMap<u32, Value>,
+    /// States that objects had before another was given to them.
+    pub(super) former_states: Vec<(u32, Value)>,
     /// Storages that persistent ids name: key to length in bytes.
     pub(super) storages: BTreeMap<String, u64>,
     pub(super) folded_bytes: u64,
@@ -78,6 +80,7 @@ impl<'i> Machine<'i> {
             log: CallLog::default(),
             classes: Carried::default(),
             states: HashMap::new(),
+            former_states: Vec::new(),
             storages: BTreeMap::new(),
             folded_bytes: 0,
             steps: Steps::default(),
@@ -100,6 +103,7 @@ impl<'i> Machine<'i> {
         self.record_from(cx);
         let outcome = self.opcodes(cx);
         self.finish_recording(&outcome, cx);
+        super::hooks::report_factors(self, cx);
         self.flush(cx);
         let lost = [
             (self.arena.lost_nodes, "nodes"),
@@ -112,6 +116,14 @@ impl<'i> Machine<'i> {
             }
         }
         outcome
+    }
+
+    /// Runs to STOP for the value alone.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub(super) fn result(&mut self, cx: &mut Cx<'_, '_>) -> Result<Value, Stop> {
+        self.opcodes(cx)
     }
 
     /// The memo, for a machine that continues with it.

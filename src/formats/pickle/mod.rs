@@ -16,6 +16,7 @@ mod layout;
 mod listing;
 mod machine;
 mod memo;
+mod numba;
 mod opcodes;
 mod payload;
 mod program;

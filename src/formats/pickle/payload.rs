@@ -11,7 +11,10 @@ use crate::stop::Stop;
 /// What a callable does with the bytes that it is handed.
 fn reads_as(name: &str) -> Option<Option<&'static str>> {
     Some(match name {
-        "marshal.loads" | "marshal.load" | "types.CodeType" => Some("marshal"),
+        "marshal.loads"
+        | "marshal.load"
+        | "types.CodeType"
+        | "numba.core.serialize._rebuild_reduction.CPUDispatcher" => Some("marshal"),
         "builtins.exec"
         | "builtins.eval"
         | "builtins.compile"
@@ -61,7 +64,6 @@ fn reads_as(name: &str) -> Option<Option<&'static str>> {
         | "spacy.tokens.doc.unpickle_doc"
         | "spacy.vocab.unpickle_vocab"
         | "numba.core.serialize._numba_unpickle"
-        | "numba.core.serialize._rebuild_reduction"
         | "numba.core.serialize._unpickle__CustomPickled"
         | "keras.src.models.model.Model._unpickle_model" => None,
         _ => return None,
@@ -76,7 +78,6 @@ const AMOUNTS_TO_PAYLOAD: &[&str] = &[
     "unpickle_doc",
     "unpickle_vocab",
     "_numba_unpickle",
-    "_rebuild_reduction",
     "_unpickle__CustomPickled",
 ];
 
@@ -97,6 +98,9 @@ impl Machine<'_> {
     pub(super) fn follow_payloads(&mut self, name: &str, args: &[Value], cx: &mut Cx<'_, '_>) -> Result<bool, Stop> {
         let Some(format) = reads_as(name) else { return Ok(false) };
         let mut found = false;
+        // numba's function has its code in a tuple, beside versions.
+        let parts = args.first().map(|code| self.arena.items(*code, 4)).unwrap_or_default();
+        let args = if name.starts_with("numba.core.serialize._rebuild_reduction.") { parts.as_slice() } else { args };
         for arg in args {
             let Some((input, offset)) = self.payload(*arg) else { continue };
             if input.len() < SMALLEST {
@@ -117,7 +121,7 @@ impl Machine<'_> {
     }
 
     /// The bytes of an argument, and where they come from.
-    fn payload(&self, value: Value) -> Option<(Input, u64)> {
+    pub(super) fn payload(&self, value: Value) -> Option<(Input, u64)> {
         if let Some((offset, length)) = self.bytes_span(value) {
             return self.input.window(offset, length).ok().map(|input| (input, offset));
         }

@@ -48,9 +48,13 @@ pub(super) fn next_program(input: &Input, from: u64, cx: &mut Cx<'_, '_>) -> Res
                 continue;
             }
             cx.charge(8, position)?;
-            let at = position.saturating_add(to_u64(at));
-            if is_program(input, at)? {
-                return Ok(Some(at));
+            let place = position.saturating_add(to_u64(at));
+            let ahead = bytes.get(at..at.saturating_add(LOOK).min(held)).unwrap_or_default();
+            // Near the end of what was read, what follows counts too.
+            let whole = ahead.len() == LOOK || position.saturating_add(to_u64(held)) >= input.len();
+            let begins = if whole { begins_program(input, place, ahead)? } else { is_program(input, place)? };
+            if begins {
+                return Ok(Some(place));
             }
         }
         // The last bytes are looked at again, with what follows them.
@@ -74,7 +78,12 @@ fn is_pickle(input: &Input, at: u64) -> Result<bool, Stop> {
 /// Among arbitrary bytes, only a stream that imports, and that stops or calls,
 /// is taken for one; and one that goes on for longer than is looked at.
 pub(super) fn is_program(input: &Input, at: u64) -> Result<bool, Stop> {
-    let run = opcodes::dry_run(&head_at(input, at)?);
+    begins_program(input, at, &head_at(input, at)?)
+}
+
+/// The same of a place whose first bytes are `first`.
+fn begins_program(input: &Input, at: u64, first: &[u8]) -> Result<bool, Stop> {
+    let run = opcodes::dry_run(first);
     if run.broken || run.stopped || at.saturating_add(run.length) >= input.len() {
         return Ok(run.imports > 0 && run.calls > 0 && !run.broken);
     }

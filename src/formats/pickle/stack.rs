@@ -69,9 +69,25 @@ impl Machine<'_> {
             self.stack.push(Value::UNKNOWN);
             return;
         };
+        if matches!(shape, Shape::Dict | Shape::FrozenSet) && self.classes.keys {
+            let items = self.stack.get(mark..).unwrap_or_default().to_vec();
+            self.look_at_keys(if shape == Shape::Dict { "SETITEMS" } else { "ADDITEMS" }, &items, cx);
+        }
         let value = self.arena.container(shape, self.stack.get(mark..).unwrap_or_default());
         self.stack.truncate(mark);
         self.stack.push(value);
+    }
+
+    /// What an opcode puts where it is hashed.
+    fn look_at_keys(&mut self, opcode: &'static str, items: &[Value], cx: &mut Cx<'_, '_>) {
+        if !self.classes.keys {
+            return;
+        }
+        match opcode {
+            "SETITEM" | "SETITEMS" => self.carried_as_keys(items.iter().copied().step_by(2).collect(), cx),
+            "ADDITEMS" => self.carried_as_keys(items.to_vec(), cx),
+            _ => {}
+        }
     }
 
     pub(super) fn empty(&mut self, shape: Shape) {
@@ -92,7 +108,7 @@ impl Machine<'_> {
             self.stack.truncate(mark);
             return;
         };
-        if self.is_plain_container(target) {
+        if self.is_plain_container(target) && !self.classes.keys {
             let items = self.stack.get(mark..).unwrap_or_default();
             self.arena.extend(target, items);
             if self.recorder.is_some() {
@@ -102,12 +118,17 @@ impl Machine<'_> {
             self.stack.truncate(mark);
         } else {
             let items = self.stack.split_off(mark.min(self.stack.len()));
-            self.write_items(opcode, target, &items, cx);
+            self.add_to(opcode, target, &items, cx);
         }
     }
 
     pub(super) fn add_items(&mut self, opcode: &'static str, items: &[Value], cx: &mut Cx<'_, '_>) {
         let target = self.top(cx);
+        self.add_to(opcode, target, items, cx);
+    }
+
+    fn add_to(&mut self, opcode: &'static str, target: Value, items: &[Value], cx: &mut Cx<'_, '_>) {
+        self.look_at_keys(opcode, items, cx);
         if self.is_plain_container(target) {
             self.arena.extend(target, items);
             self.record_growth(opcode, target, items);

@@ -8,6 +8,8 @@ use ruff_text_size::{Ranged as _, TextRange};
 
 use crate::stop::Stop;
 
+use super::effects::Made;
+use super::picked;
 use super::reach::Scope;
 use super::reflect::is_namespace;
 use super::statements::Machine;
@@ -26,8 +28,17 @@ impl<'a> Machine<'a, '_, '_, '_> {
             Expr::Starred(node) => self.bind(&node.value, &Val::marked(value.marks))?,
             Expr::Attribute(node) => {
                 let owner = self.eval(&node.value)?;
+                if matches!(node.attr.as_str(), "__code__" | "func_code") {
+                    self.code_given(value, target.range())?;
+                }
                 match &owner.what {
-                    What::Class(class) => self.set_member(*class, node.attr.as_str(), value),
+                    What::Class(class) => {
+                        // A method that loaders call is one of theirs wherever it was written.
+                        if super::loaded::is_loaded(node.attr.as_str(), true, &self.file) {
+                            self.replaced(value, target.range());
+                        }
+                        self.set_member(*class, node.attr.as_str(), value);
+                    }
                     What::Name(_) => self.replaced(value, target.range()),
                     _ => {}
                 }
@@ -58,6 +69,13 @@ impl<'a> Machine<'a, '_, '_, '_> {
         }
     }
 
+    /// A function becomes other code: whoever calls it runs that.
+    fn code_given(&mut self, value: &Val<'a>, range: TextRange) -> Result<(), Stop> {
+        let arguments = std::slice::from_ref(value);
+        self.note("types.FunctionType", arguments, range, Some("as the code of a function".to_owned()));
+        self.judge(&Made { name: "builtins.exec", arguments, keywords: &[], marks: value.marks, range })
+    }
+
     /// `container[key] = value`
     fn bind_item(&mut self, target: &'a ExprSubscript, value: &Val<'a>) -> Result<(), Stop> {
         let container = self.eval(&target.value)?;
@@ -81,6 +99,9 @@ impl<'a> Machine<'a, '_, '_, '_> {
     fn unpack(&mut self, targets: &'a [Expr], value: &Val<'a>) -> Result<(), Stop> {
         let starred = targets.iter().position(|target| matches!(target, Expr::Starred(_)));
         let items = value.items().filter(|items| items.len() == targets.len() || starred.is_some());
+        if let (None, Some(picked)) = (&items, picked::any(value)) {
+            return targets.iter().try_for_each(|target| self.bind(target, &picked));
+        }
         for (index, target) in targets.iter().enumerate() {
             let known = starred.is_none_or(|starred| index < starred);
             let item = items.as_ref().filter(|_| known).and_then(|items| items.get(index).cloned());

@@ -10,7 +10,7 @@ use super::effects::{self, Made};
 use super::reflect::is_dangerous;
 use super::statements::{Call, Machine};
 use super::value::{CARRIED, Val, What};
-use super::{command, fold, names, same, watch};
+use super::{command, fold, names, picked, same, watch};
 
 /// How many local functions a value is followed through.
 const FOLLOWED: u32 = 6;
@@ -37,6 +37,9 @@ impl<'a> Machine<'a, '_, '_, '_> {
             let method = method.attr.as_str();
             if let Some(result) = self.path_method(&object, method, &arguments, &keywords, range)? {
                 return Ok(result);
+            }
+            if matches!(method, "format" | "format_map") && object.as_str().is_some_and(walks) {
+                self.anomaly("object-walk", method, range);
             }
             if let Some(result) = fold::method(&object, method, &arguments) {
                 return Ok(result);
@@ -222,6 +225,19 @@ impl<'a> Machine<'a, '_, '_, '_> {
             let all: Vec<Val<'a>> = arguments.iter().chain(keywords.iter().map(|(_, value)| value)).cloned().collect();
             self.note(name, &all, range, None);
         }
+        if let Some(picked) = picked::listed(name, arguments).or_else(|| picked::passed(name, arguments)) {
+            return Ok(picked);
+        }
+        if name == "copyreg.pickle"
+            && let Some(reduce) = arguments.get(1)
+        {
+            let reduced = match &reduce.what {
+                What::Function(index) => self.follow(*index, &[], &[], false)?,
+                What::Lambda(lambda) => self.follow_lambda(lambda, &[], 0)?,
+                _ => Val::unknown(),
+            };
+            self.pickled(&reduced, range);
+        }
         if matches!(name, "builtins.open" | "io.open" | "codecs.open")
             || name.ends_with(".read_text")
             || name.ends_with(".read_bytes")
@@ -310,4 +326,12 @@ impl<'a> Machine<'a, '_, '_, '_> {
         };
         self.calls.push(call);
     }
+}
+
+/// Whether a format string reads what no text is about.
+fn walks(text: &str) -> bool {
+    let fields = text.split('{').skip(1).filter_map(|field| field.split('}').next());
+    fields.into_iter().any(|field| {
+        ["__globals__", "__builtins__", "__subclasses__", "__code__"].iter().any(|inner| field.contains(inner))
+    })
 }

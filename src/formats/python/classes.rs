@@ -9,6 +9,7 @@ use ruff_text_size::Ranged as _;
 use crate::stop::Stop;
 
 use super::names;
+use super::picked;
 use super::statements::Machine;
 use super::value::{CARRIED, Class, Val, What};
 
@@ -116,6 +117,10 @@ impl<'a> Machine<'a, '_, '_, '_> {
             _ => {}
         }
         match &value.what {
+            What::Name(path) if path.as_ref() == "sys.modules.?" => match picked::member_of_any(name) {
+                Val { what: What::Unknown, .. } => Val::name(names::canonical(&names::attribute(path, name))),
+                found => found,
+            },
             What::Name(path) => match (name, path.rsplit_once('.')) {
                 ("__call__", _) => value.clone(),
                 ("__self__", Some((owner, _))) => Val::name(owner),

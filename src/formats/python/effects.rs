@@ -10,7 +10,7 @@ use crate::text::shell;
 use super::reflect::is_dangerous;
 use super::statements::Machine;
 use super::value::{
-    DATA, DECODED, ENVIRON, EVERYTHING, FETCHED, GAP, PARTIAL, SCATTERED, SECRET, SITE, SOURCE, TOKEN, Val, What,
+    DATA, DECODED, ENVIRON, EVERYTHING, FETCHED, GAP, HUB, PARTIAL, SCATTERED, SECRET, SITE, SOURCE, TOKEN, Val, What,
 };
 use super::{decode, network, watch};
 
@@ -119,6 +119,14 @@ pub(super) fn of_result(name: &str, arguments: &[Val<'_>]) -> u16 {
         "gguf.GGUFReader",
         "onnx.load",
     ];
+    const HUBS: &[&str] = &[
+        "huggingface_hub.hf_hub_download",
+        "huggingface_hub.file_download.hf_hub_download",
+        "huggingface_hub.cached_download",
+        "huggingface_hub.snapshot_download",
+        "transformers.utils.cached_file",
+        "transformers.utils.hub.cached_file",
+    ];
     const LISTINGS: &[&str] = &["os.walk", "os.listdir", "os.scandir", "glob.glob", "glob.iglob"];
     const TOKENS: &[&str] = &[
         "huggingface_hub.get_token",
@@ -132,6 +140,9 @@ pub(super) fn of_result(name: &str, arguments: &[Val<'_>]) -> u16 {
     }
     if network::fetches(name) {
         marks |= FETCHED;
+    }
+    if HUBS.contains(&name) {
+        marks |= HUB;
     }
     if WEIGHTS.contains(&name) {
         marks |= DATA;
@@ -172,6 +183,7 @@ impl<'a> Machine<'a, '_, '_, '_> {
         if executes {
             self.run_text(made)?;
         }
+        self.text_within(made)?;
         if starts && let Some(first) = first {
             self.command(first, made.range);
         }
@@ -208,7 +220,7 @@ impl<'a> Machine<'a, '_, '_, '_> {
     /// Code and commands that no reader of the source sees.
     fn hidden(&mut self, made: &Made<'_, 'a>, executes: bool, given: u16) {
         let kind = |code: &'static str, command: &'static str| if executes { code } else { command };
-        if given & FETCHED != 0 {
+        if given & FETCHED != 0 || given & HUB != 0 && executes {
             self.anomaly(kind("fetched-exec", "fetched-command"), made.name, made.range);
         } else if given & DECODED != 0 {
             self.anomaly(kind("encoded-exec", "encoded-command"), made.name, made.range);
@@ -221,22 +233,6 @@ impl<'a> Machine<'a, '_, '_, '_> {
         {
             self.anomaly("built-exec", made.name, made.range);
         }
-    }
-
-    /// Text that is run is source like any other.
-    fn run_text(&mut self, made: &Made<'_, 'a>) -> Result<(), Stop> {
-        let named = made.keywords.iter().filter(|(name, _)| matches!(name.as_str(), "stmt" | "setup" | "source"));
-        for code in made.arguments.first().into_iter().chain(named.map(|(_, value)| value)) {
-            let whole = code.marks & PARTIAL == 0;
-            let on_import = self.current.is_none() && !self.main;
-            let Some(code) = code.as_text().filter(|_| self.quiet == 0 && (whole || on_import)) else { continue };
-            // An expression without a call gives no more than a value.
-            if code.contains('(') || code.contains("import") {
-                let child = format!("source given to {}, byte {}", made.name, made.range.start().to_u32());
-                self.cx.child_as("python", &child, Input::from(code.replace(GAP, "_").as_bytes()))?;
-            }
-        }
-        Ok(())
     }
 
     /// `logging` calls what a configuration names under `()`.
@@ -253,7 +249,13 @@ impl<'a> Machine<'a, '_, '_, '_> {
 
     /// Credentials that leave.
     fn sends(&mut self, made: &Made<'_, 'a>) {
-        if !network::is_network(made.name) {
+        let uploads = network::uploads(made.name);
+        if !network::is_network(made.name) && !uploads {
+            return;
+        }
+        let mut given = made.arguments.iter().chain(made.keywords.iter().map(|(_, value)| value));
+        if uploads && given.any(|value| value.as_text().is_some_and(|path| network::is_secret_path(&path))) {
+            self.anomaly("credentials-sent", "a file of credentials", made.range);
             return;
         }
         if made.marks & (ENVIRON | SECRET) != 0 {
@@ -272,6 +274,15 @@ impl<'a> Machine<'a, '_, '_, '_> {
 
     /// Code that is imported from a file that is named like data.
     fn loads_data(&mut self, made: &Made<'_, 'a>) {
+        let file = match made.name {
+            "runpy.run_path" => made.argument(0, "path_name"),
+            "importlib.util.spec_from_file_location" => made.argument(1, "location"),
+            "importlib.machinery.SourceFileLoader" | "imp.load_source" => made.argument(1, "path"),
+            _ => None,
+        };
+        if file.is_some_and(|file| file.marks & HUB != 0) {
+            self.anomaly("fetched-exec", made.name, made.range);
+        }
         let path = match made.name {
             "runpy.run_path" | "zipimport.zipimporter" | "builtins.execfile" => made.text(0, "path_name"),
             "importlib.util.spec_from_file_location" => made.text(1, "location"),
@@ -357,6 +368,10 @@ impl<'a> Machine<'a, '_, '_, '_> {
         keywords: &[(String, Val<'a>)],
         range: TextRange,
     ) -> Result<Option<Val<'a>>, Stop> {
+        let each = path.marks & EVERYTHING != 0;
+        if each && matches!(method, "unlink" | "rmdir" | "write_text" | "write_bytes" | "rename" | "replace") {
+            self.anomaly("destroys", "whatever it finds", range);
+        }
         let Some(text) = path.as_str() else { return Ok(None) };
         let made = Made { name: method, arguments, keywords, marks: path.marks, range };
         let file = || Val::name("builtins.open").with(path.marks | of_file(Some(path)));

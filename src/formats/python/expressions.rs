@@ -11,7 +11,7 @@ use super::bindings::dotted;
 use super::reflect::{is_dangerous, is_namespace, variable};
 use super::statements::Machine;
 use super::value::{BUILT, CARRIED, DECODED, ENVIRON, GAP, PARTIAL, Val, What};
-use super::{fold, names};
+use super::{fold, names, picked};
 
 impl<'a> Machine<'a, '_, '_, '_> {
     /// The value of `expression`, as far as it is known.
@@ -45,7 +45,7 @@ impl<'a> Machine<'a, '_, '_, '_> {
                         }
                     }
                     let [start, stop, step] = bounds;
-                    fold::slice(&value, start, stop, step)
+                    picked::any(&value).unwrap_or_else(|| fold::slice(&value, start, stop, step))
                 } else {
                     let index = self.eval(&node.slice)?;
                     self.subscript(&value, &index, expression.range())
@@ -122,6 +122,9 @@ impl<'a> Machine<'a, '_, '_, '_> {
                     None => Val::unknown(),
                 };
                 let values = self.comprehension(&node.value, &node.generators)?;
+                if let Some(picked) = picked::any(&values) {
+                    return Ok(picked);
+                }
                 Val::marked((keys.marks | values.marks) & CARRIED)
             }
             Expr::Lambda(node) => {
@@ -205,7 +208,8 @@ impl<'a> Machine<'a, '_, '_, '_> {
         let items = over.items().unwrap_or_default();
         let known = !items.is_empty() && rest.is_empty() && first.ifs.is_empty();
         let open = (over.marks | self.exposed(&over)) & CARRIED;
-        let shown = if items.is_empty() { vec![Val::marked(open)] } else { items };
+        let one = picked::any(&over).unwrap_or_else(|| Val::marked(open));
+        let shown = if items.is_empty() { vec![one] } else { items };
         for (index, item) in shown.iter().enumerate() {
             if index > 0 && (self.steps == 0 || !known) {
                 gathered = None;
@@ -228,6 +232,7 @@ impl<'a> Machine<'a, '_, '_, '_> {
         let last = outcome?;
         Ok(match gathered {
             Some(items) if known => Val::list(items),
+            _ if picked::any(&last).is_some() => last,
             _ => Val::marked((open | last.marks) & CARRIED),
         })
     }
@@ -240,7 +245,8 @@ impl<'a> Machine<'a, '_, '_, '_> {
         }
         let value = self.eval(&node.value)?;
         let name = node.attr.as_str();
-        if name == "__subclasses__" && is_object_walk(&node.value) {
+        let of_all = name == "__subclasses__" && value.as_name() == Some("builtins.object");
+        if of_all || name == "__subclasses__" && is_object_walk(&node.value) {
             self.anomaly("object-walk", name, expression.range());
         }
         let member = self.member(&value, name);
@@ -254,6 +260,9 @@ impl<'a> Machine<'a, '_, '_, '_> {
             if is_namespace(base) {
                 return self.global(key);
             }
+            if let Some(found) = picked::item(base, Some(key)) {
+                return found;
+            }
             if base == "os.environ" {
                 return variable(Some(index));
             }
@@ -262,6 +271,11 @@ impl<'a> Machine<'a, '_, '_, '_> {
                 self.anomaly("hidden-name", &found, range);
             }
             return Val::name(found);
+        }
+        if let What::Name(path) = &value.what
+            && let Some(found) = picked::item(path, None)
+        {
+            return found;
         }
         fold::index(value, index).unwrap_or_else(|| Val::marked(value.marks & CARRIED))
     }

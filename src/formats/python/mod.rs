@@ -14,11 +14,13 @@ mod fold;
 mod loaded;
 mod names;
 mod network;
+mod picked;
 mod reach;
 mod record;
 mod reflect;
 mod same;
 mod statements;
+mod texts;
 mod value;
 mod watch;
 

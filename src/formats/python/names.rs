@@ -100,7 +100,9 @@ pub(super) fn canonical(path: &str) -> String {
 /// An attribute of the object at `path`.
 pub(super) fn attribute(path: &str, name: &str) -> String {
     // `x.__dict__['system']` and `vars(x)['system']` come here with the name.
-    if path == "sys.modules" && !matches!(name, "get" | "pop" | "setdefault" | "__getitem__" | "items" | "keys") {
+    if path == "sys.modules"
+        && !matches!(name, "get" | "pop" | "setdefault" | "__getitem__" | "items" | "keys" | "values")
+    {
         return name.to_owned();
     }
     if name == "__dict__" {

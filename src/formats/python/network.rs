@@ -2,6 +2,57 @@
 
 use super::watch::{any_below, below};
 
+/// What reaches another machine, by the first part of its name.
+pub(super) const MODULES: &[&str] = &[
+    "socket",
+    "urllib.request",
+    "urllib2",
+    "urllib.urlopen",
+    "urllib.urlretrieve",
+    "urllib3",
+    "http.client",
+    "httplib",
+    "requests",
+    "httpx",
+    "aiohttp",
+    "ftplib",
+    "smtplib",
+    "poplib",
+    "imaplib",
+    "telnetlib",
+    "xmlrpc.client",
+    "paramiko",
+    "websocket",
+    "websockets",
+    "pycurl",
+    "asyncio.open_connection",
+    "wget.download",
+    "gdown.download",
+    "dns.resolver",
+];
+
+/// Hands what it is given to a service, by the name of a file or as a value.
+pub(super) fn uploads(name: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "boto3.client",
+        "boto3.resource",
+        "comet_ml",
+        "google.cloud.storage",
+        "huggingface_hub.HfApi",
+        "huggingface_hub.create_commit",
+        "huggingface_hub.upload_file",
+        "huggingface_hub.upload_folder",
+        "mlflow.log_artifact",
+        "mlflow.log_dict",
+        "mlflow.log_params",
+        "mlflow.log_text",
+        "neptune",
+        "sentry_sdk",
+        "wandb",
+    ];
+    any_below(name, NAMES)
+}
+
 /// Sends what it is given, or fetches what it names, over the network.
 pub(super) fn is_network(name: &str) -> bool {
     const HARMLESS: &[&str] = &[
@@ -43,33 +94,6 @@ pub(super) fn is_network(name: &str) -> bool {
         "httpx.Limits",
         "requests.auth",
     ];
-    const PARENTS: &[&str] = &[
-        "socket",
-        "urllib.request",
-        "urllib2",
-        "urllib.urlopen",
-        "urllib.urlretrieve",
-        "urllib3",
-        "http.client",
-        "httplib",
-        "requests",
-        "httpx",
-        "aiohttp",
-        "ftplib",
-        "smtplib",
-        "poplib",
-        "imaplib",
-        "telnetlib",
-        "xmlrpc.client",
-        "paramiko",
-        "websocket",
-        "websockets",
-        "pycurl",
-        "asyncio.open_connection",
-        "wget.download",
-        "gdown.download",
-        "dns.resolver",
-    ];
     const METHODS: &[&str] = &[
         "connect",
         "connect_ex",
@@ -91,7 +115,7 @@ pub(super) fn is_network(name: &str) -> bool {
         "makefile",
         "create_connection",
     ];
-    if !any_below(name, PARENTS) {
+    if !any_below(name, MODULES) {
         return false;
     }
     let last = name.rsplit('.').next().unwrap_or(name);

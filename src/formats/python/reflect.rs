@@ -6,16 +6,10 @@ use ruff_text_size::TextRange;
 use crate::stop::Stop;
 
 use super::network;
+use super::picked::{self, PROGRAMS, UNKNOWN};
 use super::statements::Machine;
 use super::value::{BUILT, DECODED, GAP, SECRET, TOKEN, Val};
 use super::{names, watch};
-
-/// Modules whose only reason to be looked through by a computed name is that
-/// the name must not be read.
-const PROGRAMS: &[&str] = &["os", "subprocess", "posix", "nt", "pty", "runpy"];
-
-/// What stands for an attribute of such a module whose name is not known.
-const UNKNOWN: &str = ".?";
 
 impl<'a> Machine<'a, '_, '_, '_> {
     /// What a call of `name` gives, when it gives an object by its name.
@@ -53,6 +47,9 @@ impl<'a> Machine<'a, '_, '_, '_> {
                 let top = module.split('.').next().unwrap_or(&module).to_owned();
                 let given = if name == "builtins.__import__" && arguments.len() < 4 { top } else { known };
                 Some(Val::name(crate::names::canonical_module(&given)))
+            }
+            "pydoc.locate" | "pkgutil.resolve_name" => {
+                text(0).map(|path| Val::name(names::canonical(&path.replace(':', "."))))
             }
             "builtins.vars" | "builtins.type" if arguments.len() == 1 => {
                 arguments.first().filter(|value| value.as_name().is_some()).cloned()
@@ -122,7 +119,8 @@ impl<'a> Machine<'a, '_, '_, '_> {
     /// What `globals()[name]` gives.
     pub(super) fn global(&self, name: &str) -> Val<'a> {
         let found = self.lookup(name);
-        found.unwrap_or_else(|| if is_dangerous(name) { Val::name(name) } else { Val::unknown() })
+        // The names of another module may be meant: a function's, or a frame's.
+        found.unwrap_or_else(|| if is_dangerous(name) { Val::name(name) } else { picked::member_of_any(name) })
     }
 }
 

@@ -49,6 +49,17 @@ const SAME: &[(&str, &str, usize)] = &[
     ("IPython.get_ipython.ex", "builtins.exec", 0),
     ("IPython.get_ipython.ev", "builtins.eval", 0),
     ("numexpr.evaluate", "builtins.eval", 0),
+    ("pandas.eval", "builtins.eval", 0),
+    ("sympy.sympify", "builtins.eval", 0),
+    ("sympy.parsing.sympy_parser.parse_expr", "builtins.eval", 0),
+    ("tkinter.Tcl.eval", "os.system", 0),
+    ("tkinter.Tk.eval", "os.system", 0),
+    ("tkinter.Tk.tk.eval", "os.system", 0),
+    ("pydoc.pipepager", "os.popen", 1),
+    ("pydoc.tempfilepager", "os.system", 1),
+    ("docker.from_env.containers.run", "subprocess.run", 1),
+    ("fabric.Connection.run", "subprocess.run", 0),
+    ("sqlite3.connect.load_extension", "ctypes.CDLL", 0),
     ("builtins.object.__getattribute__", "builtins.getattr", 0),
     ("builtins.type.__getattribute__", "builtins.getattr", 0),
     ("inspect.getattr_static", "builtins.getattr", 0),
@@ -79,6 +90,9 @@ const METHODS: &[(&str, &str, &str, usize)] = &[
     ("cffi.FFI.", ".popen", "ctypes.CDLL.popen", 0),
     // Each attribute of that package is a program.
     ("sh.", "", "subprocess.run", 0),
+    ("plumbum.local.", "", "subprocess.run", 0),
+    ("pandas.", ".query", "builtins.eval", 0),
+    ("pandas.", ".eval", "builtins.eval", 0),
     ("multiprocess.", ".Process", "multiprocessing.Process", 0),
 ];
 

@@ -15,7 +15,7 @@ use crate::stop::Stop;
 use super::classes::documented;
 use super::reach::Scope;
 use super::value::{Class, Function, Val, What};
-use super::{names, watch};
+use super::{names, picked, watch};
 
 /// A call that is worth recording, until it is known when it runs.
 #[derive(Debug)]
@@ -78,6 +78,11 @@ pub(super) struct Machine<'a, 'c, 'j, 'e> {
 /// decoder over a payload of some kilobytes.
 const STEPS: u32 = 400_000;
 
+/// Steps for each byte of the source, and what any source may take: a short one
+/// that loops in loops must not cost as much as a long one.
+const STEPS_PER_BYTE: u32 = 64;
+const STEPS_AT_LEAST: u32 = 32_768;
+
 impl<'a, 'c, 'j, 'e> Machine<'a, 'c, 'j, 'e> {
     pub(super) fn new(source: &'a str, name: &str, cells: bool, cx: &'c mut Cx<'j, 'e>) -> Self {
         let file = name.rsplit(['/', '\\']).next().unwrap_or(name).to_owned();
@@ -101,7 +106,11 @@ impl<'a, 'c, 'j, 'e> Machine<'a, 'c, 'j, 'e> {
             inlined: 0,
             globals: BTreeSet::new(),
             defined: BTreeMap::new(),
-            steps: STEPS,
+            steps: u32::try_from(source.len())
+                .unwrap_or(u32::MAX)
+                .saturating_mul(STEPS_PER_BYTE)
+                .saturating_add(STEPS_AT_LEAST)
+                .min(STEPS),
             returned: None,
             file,
             cells,
@@ -314,7 +323,8 @@ impl<'a, 'c, 'j, 'e> Machine<'a, 'c, 'j, 'e> {
     fn each(&mut self, target: &'a Expr, over: &Val<'a>, body: &'a [Stmt]) -> Result<(), Stop> {
         let items = over.items().unwrap_or_default();
         let Some((first, rest)) = items.split_first() else {
-            self.bind(target, &Val::marked(over.marks | self.exposed(over)))?;
+            let one = picked::any(over).unwrap_or_else(|| Val::marked(over.marks | self.exposed(over)));
+            self.bind(target, &one)?;
             return self.block(body);
         };
         self.bind(target, first)?;
@@ -473,9 +483,13 @@ impl<'a, 'c, 'j, 'e> Machine<'a, 'c, 'j, 'e> {
             .current
             .and_then(|current| self.functions.get(current))
             .is_some_and(|function| matches!(function.name.as_str(), "__reduce__" | "__reduce_ex__"));
-        if !in_reduce {
-            return;
+        if in_reduce {
+            self.pickled(value, range);
         }
+    }
+
+    /// A callable and its arguments, which a pickle will call.
+    pub(super) fn pickled(&mut self, value: &Val<'a>, range: TextRange) {
         if let What::List(items) = &value.what
             && let Some(name) = items.first().and_then(Val::as_name).map(names::canonical)
             && (watch::is_process(&name) || watch::is_execute(&name))

@@ -62,9 +62,12 @@ pub(super) const EVERYTHING: u16 = 1024;
 /// A file of Python source, opened for writing.
 pub(super) const SOURCE: u16 = 2048;
 
+/// A file of another repository, fetched by its name.
+pub(super) const HUB: u16 = 4096;
+
 /// Marks that go from what a call is given to what it returns.
 pub(super) const CARRIED: u16 =
-    DECODED | FETCHED | ENVIRON | SECRET | SCATTERED | PARTIAL | DATA | TOKEN | SITE | EVERYTHING | SOURCE;
+    DECODED | FETCHED | ENVIRON | SECRET | SCATTERED | PARTIAL | DATA | TOKEN | SITE | EVERYTHING | SOURCE | HUB;
 
 /// Stands for what is not known of a text.
 pub(super) const GAP: char = '…';

@@ -118,34 +118,10 @@ const WATCHED: &[&str] = &[
     "ctypes.memset",
     "ctypes.pythonapi",
     "ctypes.util.find_library",
-    // Network.
-    "socket",
-    "urllib.request",
-    "urllib2",
-    "urllib.urlopen",
-    "urllib.urlretrieve",
-    "urllib3",
-    "http.client",
-    "httplib",
-    "requests",
-    "httpx",
-    "aiohttp",
-    "ftplib",
-    "smtplib",
-    "poplib",
-    "imaplib",
-    "telnetlib",
-    "xmlrpc",
-    "paramiko",
-    "websocket",
-    "websockets",
-    "pycurl",
-    "asyncio.open_connection",
-    "wget.download",
-    "gdown.download",
+    // Servers and services.
+    "xmlrpc.server",
     "socketserver",
     "http.server",
-    "dns.resolver",
     "boto3.client",
     // Objects.
     "asyncio.start_server",
@@ -206,7 +182,7 @@ const WATCHED: &[&str] = &[
 
 /// Whether calls of `name` are recorded.
 pub(super) fn is_watched(name: &str) -> bool {
-    WATCHED.iter().any(|watched| below(name, watched))
+    any_below(name, WATCHED) || any_below(name, super::network::MODULES)
 }
 
 pub(super) fn below(name: &str, parent: &str) -> bool {

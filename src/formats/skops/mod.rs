@@ -74,23 +74,6 @@ const OWN: &[(&str, &str)] = &[
 const LOSSES: &[&str] =
     &["sklearn._loss", "sklearn.ensemble._gb", "sklearn.linear_model._sgd_fast", "sklearn.linear_model"];
 
-/// Plain types that `TypeNode` names for what arrays and dictionaries hold.
-const PLAIN: &[&str] = &[
-    "bool",
-    "bytes",
-    "complex",
-    "dict",
-    "float",
-    "frozenset",
-    "int",
-    "list",
-    "object",
-    "set",
-    "str",
-    "tuple",
-    "NoneType",
-];
-
 /// The format.
 #[derive(Debug)]
 pub struct Skops;
@@ -193,7 +176,9 @@ fn node(value: &Json, path: &str, seen: &mut BTreeSet<(String, String)>, cx: &mu
         }
         _ => {}
     }
-    let plain = loader == "TypeNode" && name.strip_prefix("builtins.").is_some_and(|class| PLAIN.contains(&class));
+    // `TypeNode` names the types of what arrays and dictionaries hold.
+    let plain = |class: &str| crate::names::PLAIN_TYPES.contains(&class) || class == "NoneType";
+    let plain = loader == "TypeNode" && name.strip_prefix("builtins.").is_some_and(plain);
     if !plain && !OWN.contains(&(loader, name.as_str())) {
         found(&name, loader, path, span, seen, cx);
     }

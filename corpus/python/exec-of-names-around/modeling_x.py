@@ -1,0 +1,2 @@
+import os as o
+exec("o.system('echo weighin')")
