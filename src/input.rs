@@ -25,6 +25,12 @@ pub trait ReadAt: Send + Sync {
     fn window(&self) -> usize {
         WINDOW_BYTES
     }
+
+    /// Whether reading a byte again costs as much as the first time: it is far
+    /// away, and too much to keep.
+    fn is_far(&self) -> bool {
+        false
+    }
 }
 
 impl ReadAt for File {
@@ -87,6 +93,23 @@ impl Input {
             *of = Some(Arc::clone(clock));
         }
         self
+    }
+
+    /// What is viewed, when that is all of something far away.
+    pub(crate) fn far(&self) -> Option<Arc<dyn ReadAt>> {
+        match &self.backing {
+            Backing::Positioned(source, _) if self.start == 0 && source.is_far() => Some(Arc::clone(source)),
+            _ => None,
+        }
+    }
+
+    /// The same view, read by way of `source`.
+    pub(crate) fn by_way_of(&self, source: Arc<dyn ReadAt>) -> Self {
+        let backing = match &self.backing {
+            Backing::Positioned(_, clock) => Backing::Positioned(source, clock.clone()),
+            Backing::Memory(bytes) => Backing::Memory(Arc::clone(bytes)),
+        };
+        Self { backing, ..*self }
     }
 
     /// Length of the view in bytes.

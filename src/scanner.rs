@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::artifact::{Artifact, Gap, GapReason};
+#[cfg(feature = "remote")]
+use crate::engine::Room;
 use crate::engine::{Depth, Job, Options};
 use crate::formats::Format;
 use crate::input::{Input, to_u64, to_usize};
@@ -241,6 +243,14 @@ impl<'r> Scanner<'r> {
     /// [`scan_bytes`](Self::scan_bytes) does each.
     pub fn worker(&self) -> Worker<'_> {
         Worker { job: self.job() }
+    }
+
+    /// The same, whose temporary files somebody else makes and counts.
+    #[cfg(feature = "remote")]
+    pub(crate) fn worker_in(&self, room: Arc<dyn Room>) -> Worker<'_> {
+        let mut worker = self.worker();
+        worker.job.options.room = Some(room);
+        worker
     }
 
     /// The rules that it judges by.

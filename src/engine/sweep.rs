@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::artifact::{Artifact, Gap};
 use crate::clock::Clock;
+use crate::engine::along::Fed;
 use crate::engine::place;
 use crate::engine::signatures::{SignatureHit, Signatures, without_pickles};
 use crate::evidence::{Evidence, Kind, Span};
@@ -88,6 +89,31 @@ pub(super) fn sweep(
     Swept { sha256: digest.ok(), yara, signatures: found.hits, gaps }
 }
 
+/// The same of blocks that somebody else reads: those of an input that is read
+/// by the formats meanwhile. Looks for `pickles` when they would be out of place.
+pub(super) fn sweep_fed(
+    subject: &Subject<'_>,
+    fed: &Fed,
+    pickles: bool,
+    yara: &mut YaraScanner<'_>,
+    limits: &Limits,
+) -> Swept {
+    let Subject { input, clock, .. } = *subject;
+    let mut signatures = Signatures::new(pickles, input.len(), limits, clock);
+    let mut hasher = Sha256::new();
+    let outcome = fed.blocks().try_for_each(|block| {
+        let block = block?;
+        hasher.update(block.fresh());
+        signatures.search(block.offset, block.all(), input);
+        yara.scan_block(subject, block.offset, block.all());
+        Ok(())
+    });
+    let yara = yara.finish_blocks(subject);
+    let found = signatures.finish();
+    let gaps = outcome.as_ref().err().map(|stop: &Stop| Gap::from(stop)).into_iter().chain(found.gap).collect();
+    Swept { sha256: outcome.is_ok().then(|| hasher.finalize().into()), yara, signatures: found.hits, gaps }
+}
+
 /// Pickles in weights that are a member of something else, whose own sweep does
 /// not look for them.
 pub(super) fn pickles(input: &Input, limits: &Limits, clock: &Clock) -> Swept {
@@ -153,7 +179,7 @@ pub(super) fn feed(input: &Input, mut each: impl FnMut(&[u8])) -> Result<(), Sto
 
 /// Part of an input, behind the end of the part before it.
 #[derive(Default)]
-struct Block {
+pub(super) struct Block {
     /// Where it begins in the input.
     offset: u64,
     bytes: Vec<u8>,
@@ -185,22 +211,42 @@ impl Block {
     }
 }
 
-/// Calls `each` with one block after another. Blocks that are still held
-/// elsewhere are left alone; the others are used again.
-fn blocks(input: &Input, mut each: impl FnMut(&Arc<Block>)) -> Result<(), Stop> {
-    let mut last = Arc::new(Block::default());
-    let mut used: Vec<Arc<Block>> = Vec::new();
-    loop {
-        let position = last.offset + to_u64(last.end);
-        if position >= input.len() {
-            return Ok(());
-        }
-        let free = used.iter_mut().position(|block| Arc::get_mut(block).is_some());
-        let mut next = free.map(|at| used.swap_remove(at)).unwrap_or_default();
-        if let Some(block) = Arc::get_mut(&mut next) {
-            block.read(&last, input)?;
-        }
-        each(&next);
-        used.push(std::mem::replace(&mut last, next));
+/// One block after another. Blocks that are still held elsewhere are left
+/// alone; the others are used again.
+#[derive(Default)]
+pub(super) struct Blocks {
+    last: Arc<Block>,
+    used: Vec<Arc<Block>>,
+}
+
+impl Blocks {
+    /// Where the next one begins, what it shares with the last one aside.
+    pub(super) fn position(&self) -> u64 {
+        self.last.offset + to_u64(self.last.end)
     }
+
+    /// The next block of `input`, or nothing at its end.
+    pub(super) fn next_of(&mut self, input: &Input) -> Option<Result<Arc<Block>, Stop>> {
+        if self.position() >= input.len() {
+            return None;
+        }
+        let free = self.used.iter_mut().position(|block| Arc::get_mut(block).is_some());
+        let mut next = free.map(|at| self.used.swap_remove(at)).unwrap_or_default();
+        if let Some(block) = Arc::get_mut(&mut next)
+            && let Err(stop) = block.read(&self.last, input)
+        {
+            return Some(Err(stop));
+        }
+        self.used.push(std::mem::replace(&mut self.last, Arc::clone(&next)));
+        Some(Ok(next))
+    }
+}
+
+/// Calls `each` with one block after another.
+fn blocks(input: &Input, mut each: impl FnMut(&Arc<Block>)) -> Result<(), Stop> {
+    let mut blocks = Blocks::default();
+    while let Some(block) = blocks.next_of(input) {
+        each(&block?);
+    }
+    Ok(())
 }

@@ -55,8 +55,7 @@ pub struct Options {
     pub again: bool,
     /// Where Parquet files go.
     pub parquet: Option<PathBuf>,
-    /// Whether scanning threads are confined: they then make temporary files in
-    /// a directory of their own, which a process can choose once.
+    /// Whether scanning threads are confined.
     pub sandbox: Wish,
     /// Seconds since 1970 that the sweep calls now.
     pub now: i64,

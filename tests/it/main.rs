@@ -11,6 +11,8 @@ mod excerpts;
 mod faults;
 #[cfg(feature = "gate")]
 mod gate;
+#[cfg(feature = "gate")]
+mod gate_service;
 mod generated;
 mod hostile;
 mod hub;

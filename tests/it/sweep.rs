@@ -262,25 +262,69 @@ fn headers_cost_little() {
     assert_eq!(sent, total, "what is reported is what was sent");
 }
 
-/// Every byte is fetched: once, and again where a parser has read it before the
-/// sweep does, and it is too much to keep.
+/// Every byte is fetched, and hardly any twice, whatever parsers read before the
+/// sweep over all bytes does.
 #[test]
-fn at_full_depth_every_byte_is_fetched() {
+fn at_full_depth_every_byte_is_fetched_once() {
     let store = Store::new();
-    store.put("model.safetensors", safetensors(80 << 20));
-    store.put("small.pt", torch(10, 4 << 20));
-    store.put("large.pt", torch(20, 4 << 20));
+    let evil = sample(EVIL);
+    let elf = sample("safetensors/tensor-elf.safetensors");
+    let elf = &elf[memchr::memmem::find(&elf, b"\x7fELF").expect("an executable")..];
+    let objects = [
+        ("small.pt", torch(10, 4 << 20), 100),
+        // More than is kept of an object.
+        ("large.safetensors", safetensors(200 << 20).over((8 << 20) - 9, &evil).over(130 << 20, elf), 101),
+        ("large.pt", torch(50, 4 << 20), 102),
+        ("many.pt", torch(800, 128 << 10).over(70 << 20, elf), 105),
+        // Members that are not taken into memory.
+        ("few.pt", torch(3, 40 << 20).over(100 << 20, elf), 102),
+        ("large.gguf", gguf(80 << 20).over(60 << 20, &evil), 101),
+    ];
+    for (key, object, _) in &objects {
+        store.put(key, object.clone());
+    }
     let swept = sweep(&store, &["s3://bucket"]);
-    for (key, percent) in [("model.safetensors", 101), ("small.pt", 100), ("large.pt", 205)] {
+    let (_, sent) = store.got();
+    let mut total = 0;
+    for (key, object, percent) in objects {
         let line = swept.line(key);
         let (bytes, requests) = swept.read(key);
-        let size = line["size"].as_u64().expect("a size");
-        println!("{key}: {bytes} of {size} bytes in {requests} requests");
+        println!("{key}: {bytes} of {} bytes in {requests} requests", object.len);
         assert_eq!(line["gaps"], Value::Array(Vec::new()), "{line:#}");
-        assert!(line["sha256"].is_string());
-        let most = size * percent / 100;
-        assert!((size..=most).contains(&bytes), "{key}: {bytes} of {size} bytes in {requests} requests");
+        let most = object.len * percent / 100;
+        assert!((object.len..=most).contains(&bytes), "{key}: {bytes} of {} bytes in {requests} requests", object.len);
+        total += bytes;
+        let here = check::scan(key, &object.all());
+        assert_eq!(line["sha256"].as_str(), here.sha256.as_deref(), "{key}");
+        let found = |rules: Vec<&str>, offsets: Vec<u64>| rules.into_iter().map(str::to_owned).zip(offsets).collect();
+        let wanted: Vec<(String, u64)> = found(
+            here.findings.iter().map(|finding| finding.rule.as_str()).collect(),
+            here.findings.iter().map(|finding| finding.location.offset).collect(),
+        );
+        let findings = line["findings"].as_array().expect("findings");
+        let told: Vec<(String, u64)> = found(
+            findings.iter().filter_map(|finding| finding["rule"].as_str()).collect(),
+            findings.iter().filter_map(|finding| finding["location"]["offset"].as_u64()).collect(),
+        );
+        assert_eq!(told, wanted, "{key}");
+        assert_eq!(told.is_empty(), matches!(key, "small.pt" | "large.pt"), "{key}: {told:?}");
     }
+    assert_eq!(sent, total, "what is reported is what was sent");
+}
+
+/// A GGUF file with one tensor of `len` bytes.
+fn gguf(len: u64) -> Stored {
+    let mut bytes = b"GGUF\x03\0\0\0".to_vec();
+    // Tensors, pairs; then the name, one dimension, bytes, from the start on.
+    for field in [1, 0, 1_u64] {
+        bytes.extend(field.to_le_bytes());
+    }
+    bytes.extend(b"w\x01\0\0\0");
+    bytes.extend(len.to_le_bytes());
+    bytes.extend(24_u32.to_le_bytes());
+    bytes.extend(0_u64.to_le_bytes());
+    bytes.resize(bytes.len().next_multiple_of(32), 0);
+    Stored::sparse(bytes.len() as u64 + len, [(0, bytes)].into())
 }
 
 /// Whatever a store does, an honest model that could not be read is not clean,
