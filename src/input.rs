@@ -404,14 +404,17 @@ impl<'i> Cursor<'i> {
         let position = self.position();
         let want = to_usize(self.input.len.saturating_sub(position)).min(n.max(self.input.window_bytes()));
         let mut window = std::mem::take(&mut self.window);
-        window.clear();
-        window.resize(want, 0);
-        let read = self.input.read_at(position, &mut window);
+        // What is held stays: reading it again costs, where it is far away.
+        window.drain(..self.at.min(window.len()));
+        let held = window.len();
+        window.resize(want.max(held), 0);
+        let fresh = window.get_mut(held..).unwrap_or_default();
+        let read = self.input.read_at(position.saturating_add(to_u64(held)), fresh);
         self.base = position;
         self.at = 0;
         match read {
             Ok(n) => {
-                window.truncate(n);
+                window.truncate(held.saturating_add(n));
                 self.window = window;
                 Ok(())
             }

@@ -11,6 +11,8 @@ use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use crate::artifact::{Artifact, Gap, GapReason};
 #[cfg(feature = "remote")]
 use crate::engine::Room;
+#[cfg(feature = "sweep")]
+use crate::engine::StoredDigest;
 use crate::engine::{Depth, Job, Options};
 use crate::formats::Format;
 use crate::input::{Input, to_u64, to_usize};
@@ -378,6 +380,12 @@ impl Worker<'_> {
     /// As [`Scanner::examine`] does.
     pub fn examine(&mut self, name: &str, input: Input) -> Artifact {
         self.job.file(name, input)
+    }
+
+    /// The same of a file that must have a digest, because of where it is.
+    #[cfg(feature = "sweep")]
+    pub(crate) fn examine_placed(&mut self, name: &str, input: Input, digest: Option<StoredDigest>) -> Artifact {
+        self.job.placed_file(name, input, digest, None)
     }
 
     /// Whether the scan has been told to stop.

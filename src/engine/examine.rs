@@ -360,6 +360,9 @@ impl<'e> Job<'e> {
     /// Has formats read what is far away while another thread sweeps the same
     /// bytes. Nothing when that is not to be had, and nothing has been read; no
     /// sweep when it looked for the wrong things.
+    ///
+    /// Apart from `examine`, which is on the stack once for each level.
+    #[inline(never)]
     fn read_along(
         &mut self,
         candidates: &[Candidate],

@@ -23,11 +23,15 @@ const REFUSED: [(&str, &str); 6] = [
     ("credential_source", "assumes a role"),
 ];
 
-/// The settings that the environment leaves open.
+/// The settings that the environment leaves open, credentials among them when
+/// they are wanted.
 ///
 /// # Errors
 /// In words that name files and settings, and no values.
-pub(super) fn settings(env: &dyn Fn(&str) -> Option<String>) -> Result<Vec<(Key, String)>, String> {
+pub(super) fn settings(
+    env: &dyn Fn(&str) -> Option<String>,
+    with_credentials: bool,
+) -> Result<Vec<(Key, String)>, String> {
     let env = |name: &str| env(name).filter(|value| !value.is_empty());
     let file = |name: &str, base: &str| {
         let home = || env("HOME").or_else(|| env("USERPROFILE"));
@@ -64,7 +68,7 @@ pub(super) fn settings(env: &dyn Fn(&str) -> Option<String>) -> Result<Vec<(Key,
         found.extend(profile.get("endpoint_url").map(|url| (Key::Endpoint, url.clone())));
     }
     let by_env = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_WEB_IDENTITY_TOKEN_FILE"];
-    if by_env.into_iter().all(|name| env(name).is_none()) {
+    if with_credentials && by_env.into_iter().all(|name| env(name).is_none()) {
         found.extend(credentials(name, &profile)?);
     }
     Ok(found)
@@ -201,7 +205,7 @@ aws_access_key_id = six
             let set = set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
             set.or_else(|| (name == "HOME").then(|| home.clone()))
         };
-        settings(&env)
+        settings(&env, true)
     }
 
     fn pairs(found: &[(Key, &str)]) -> Result<Vec<(Key, String)>, String> {

@@ -66,7 +66,9 @@ impl Store {
         let base = base(&url, &prefix);
         let is_folder = url.path().ends_with('/') || prefix.as_ref().is_empty();
         let profile = match scheme {
-            ObjectStoreScheme::AmazonS3 => profile::settings(&|name| std::env::var(name).ok()),
+            ObjectStoreScheme::AmazonS3 => {
+                profile::settings(&|name| std::env::var(name).ok(), !remote.options.anonymous)
+            }
             _ => Ok(Vec::new()),
         };
         let profile = profile.map_err(RemoteError::Store)?;

@@ -351,7 +351,7 @@ impl Course<'_, '_, '_> {
     /// What was found before still holds.
     fn leave(&mut self, offer: &Offer, known: &Known) -> Result<(), SweepError> {
         if known.is_blank {
-            self.count(FileReport::new(offer.uri.as_str(), Artifact::new(offer.uri.as_str(), offer.size)), &[]);
+            self.count(offer.report(Artifact::new(offer.uri.as_str(), offer.size)), &[]);
             return Ok(());
         }
         if let Some((file, new)) = self.state.report(&offer.uri, &self.run)? {

@@ -181,7 +181,7 @@ fn examine(scanner: &Scanner<'_>, worker: &mut Worker<'_>, task: Task, budget: &
             (artifact, kept, false)
         }
     };
-    let file = FileReport::new(offer.uri.as_str(), artifact).fetched(fetched);
+    let file = offer.report(artifact).fetched(fetched);
     Done { target, offer, file, facts, judged_again }
 }
 
@@ -213,7 +213,9 @@ fn read(worker: &mut Worker<'_>, offer: &mut Offer, fetched: &mut Fetched) -> Ar
         Source::Open(file, len) => {
             let counted = Arc::new(Counted { file, read: AtomicU64::new(0) });
             let before = counted.state();
-            let mut artifact = worker.examine(&offer.uri, Input::positioned(Arc::<Counted>::clone(&counted), len));
+            let input = Input::positioned(Arc::<Counted>::clone(&counted), len);
+            let digest = offer.digest.take();
+            let mut artifact = worker.examine_placed(offer.name(), input, digest);
             if counted.state() != before {
                 artifact.gaps.push(Gap::new(GapReason::Changed, "the file was written to while it was read"));
             }

@@ -6,6 +6,8 @@ mod check;
 mod cli;
 mod corpus;
 mod dvc;
+#[cfg(feature = "sweep")]
+mod elsewhere;
 mod endless;
 mod excerpts;
 mod faults;
@@ -25,6 +27,8 @@ mod reports;
 mod rules;
 mod sandbox;
 mod schema;
+#[cfg(feature = "sweep")]
+mod sparse;
 #[cfg(feature = "sweep")]
 mod store;
 mod strings;

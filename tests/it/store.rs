@@ -53,6 +53,12 @@ pub struct Stored {
     answers: usize,
 }
 
+impl From<crate::sparse::Sparse> for Stored {
+    fn from(sparse: crate::sparse::Sparse) -> Self {
+        Self::sparse(sparse.len, sparse.parts)
+    }
+}
+
 impl Stored {
     pub fn new(bytes: Vec<u8>) -> Self {
         let etag = format!("\"{:08x}-{}\"", crc32fast::hash(&bytes), bytes.len());

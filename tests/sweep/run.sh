@@ -7,6 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 source tests/tools.sh
 binary=$(realpath "${1:-${CARGO_TARGET_DIR:-target}/debug/weighin}")
+linters=$(venv "${linters[@]}")
 env=$(venv swift==2.38.3 azure-storage-blob==12.28.0 boto3==1.42.0 pyarrow==22.0.0 kubernetes-validate==1.37.0)
 azurite=$(azurite)
 
@@ -28,14 +29,14 @@ stop() {
 trap stop EXIT
 
 free_ports() {
-  # A run of five: the proxy, the three behind it, and another store.
+  # A run of six: the proxy, the three behind it, another store, the database.
   python3 - <<'PYTHON'
 import random
 import socket
 
 while True:
     first = random.randrange(20000, 30000)
-    probes = [socket.socket() for _ in range(5)]
+    probes = [socket.socket() for _ in range(6)]
     try:
         for at, probe in enumerate(probes):
             probe.bind(("127.0.0.1", first + at))
@@ -59,6 +60,7 @@ read -r ready <"$work/swift.out" || { cat "$work/swift.log" "$work"/swift/*.log 
 test "$ready" = ready
 
 # --- the database, which refuses to run as root ---------------------------------
+database=$((port + 5))
 as=()
 if [ "$(id -u)" = 0 ]; then
   as=(setpriv --reuid=postgres --regid=postgres --clear-groups)
@@ -78,19 +80,19 @@ openssl x509 -req -in "$work/server.csr" -CA "$work/ca.pem" -CAkey "$work/ca.key
   -extfile <(echo subjectAltName=DNS:localhost) -out "$work/server.pem" 2>"$work/openssl.log"
 install -m 600 ${as:+-o postgres} "$work/server.key" "$work/postgres/server.key"
 start_postgres() {
-  "${as[@]}" "$programs/postgres" -D "$work/postgres/data" -p "$port" -c "unix_socket_directories=$work/postgres" \
+  "${as[@]}" "$programs/postgres" -D "$work/postgres/data" -p "$database" -c "unix_socket_directories=$work/postgres" \
     -c listen_addresses=localhost "$@" >>"$work/postgres.log" 2>&1 &
   postgres=$!
   for _ in $(seq 120); do
-    if "$programs/pg_isready" -q -h "$work/postgres" -p "$port"; then return; fi
+    if "$programs/pg_isready" -q -h "$work/postgres" -p "$database"; then return; fi
     sleep 0.25
   done
   cat "$work/postgres.log" >&2
   exit 1
 }
 start_postgres -c ssl=on -c "ssl_cert_file=$work/server.pem" -c "ssl_key_file=$work/postgres/server.key"
-socket="postgres://weighin@/postgres?host=$work/postgres&port=$port"
-network="postgres://weighin@localhost:$port/postgres"
+socket="postgres://weighin@/postgres?host=$work/postgres&port=$database"
+network="postgres://weighin@localhost:$database/postgres"
 verified="sslmode=verify-full&sslrootcert=$work/ca.pem"
 
 # Says what a sweep of nothing much has to say about its state.
@@ -111,7 +113,7 @@ state "$network?$verified"
 state "$network?${verified/verify-full/require}"
 refused "$network" 'no encryption'
 refused "$network?sslmode=verify-full" 'UnknownIssuer'
-refused "${network/localhost/127.0.0.1}?$verified" 'NotValidForName'
+refused "${network/localhost/127.0.0.1}?$verified" 'not valid for name'
 refused "$socket&$verified" 'no host whose name'
 refused "$network?sslmode=prefer" 'sslmode is disable'
 export STATE="$network?$verified"
@@ -130,10 +132,19 @@ node "$azurite" --silent --skipApiVersionCheck --disableTelemetry --blobHost 127
   --location "$work/azurite" >"$work/azurite.log" 2>&1 &
 azure=$!
 export AZURITE="http://127.0.0.1:$((port + 4))/devstoreaccount1"
-"$env/bin/python" tests/sweep/azure.py "$binary" "$work" || { cat "$work/azurite.log" >&2; exit 1; }
+"$env/bin/python" tests/sweep/azurite.py "$binary" "$work" || { cat "$work/azurite.log" >&2; exit 1; }
 
 # --- manifests --------------------------------------------------------------------
-for manifest in deploy/*.yaml; do
+# Those of the documentation too: the block of YAML below each heading.
+shown() {
+  awk -v heading="## $1" '$0 == heading { here = 1 } /^## / && $0 != heading { here = 0 }
+    here && /^```$/ { inside = 0 } inside { print } here && /^```yaml$/ { inside = 1 }' docs/gate.md
+}
+shown Compose >"$work/compose.yaml"
+shown Kubernetes >"$work/deployment.yaml"
+"$linters/bin/check-jsonschema" --builtin-schema vendor.compose-spec "$work/compose.yaml"
+grep -q '^kind: Deployment$' "$work/deployment.yaml"
+for manifest in deploy/*.yaml "$work/deployment.yaml"; do
   "$env/bin/kubernetes-validate" --strict "$manifest" >"$work/validated" 2>&1 || { cat "$work/validated" >&2; exit 1; }
   sed 's/^\( *\)containers:/\1container:/' "$manifest" >"$work/broken.yaml"
   if "$env/bin/kubernetes-validate" --strict "$work/broken.yaml" >/dev/null 2>&1; then

@@ -2,7 +2,7 @@
 """What a sweep of an Azure blob store must do: called by run.sh, which starts
 Azurite at AZURITE.
 
-    azure.py WEIGHIN FOLDER
+    azurite.py WEIGHIN FOLDER
 """
 
 import io
