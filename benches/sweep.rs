@@ -1,58 +1,55 @@
-//! How fast the command sweeps a store of small models, which this process
-//! serves: objects a second, bytes an object, and the most memory that the
-//! command takes.
+//! What a sweep costs, by a store in this process: how many small models it
+//! examines in a second, and again when nothing has changed; what it reads of
+//! large ones; and the most memory that the command takes. Prints a table, and
+//! fails where more is read than should be.
 //!
 //!     cargo bench --bench sweep -- [OBJECTS]
+
+#[path = "../tests/it/elsewhere.rs"]
+mod elsewhere;
+#[path = "../tests/it/sparse.rs"]
+mod sparse;
 
 use std::io::Read as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use hyper_util::rt::TokioIo;
-use s3s::auth::SimpleAuth;
-use s3s::service::S3ServiceBuilder;
 use serde_json::Value;
 
 fn main() {
-    let objects = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(10_000);
+    let objects: u64 = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(10_000);
     let work = tempfile::tempdir().expect("a directory");
     let root = work.path().join("root");
     fill(&root, objects);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
-    let endpoint = serve(&runtime, &root);
-    for sweep in ["first", "second"] {
-        let start = Instant::now();
-        let state = work.path().join("state.db");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_weighin"));
-        command
-            .args(["sweep", "--no-config", "--depth", "header", "--format", "json", "s3://models", "--state"])
-            .arg(state)
-            .env("AWS_ENDPOINT_URL", &endpoint)
-            .env("AWS_ACCESS_KEY_ID", "key")
-            .env("AWS_SECRET_ACCESS_KEY", "secret")
-            .env("AWS_REGION", "us-east-1");
-        let (stdout, peak) = run(&mut command);
-        let took = start.elapsed().as_secs_f64();
-        let report: Value = serde_json::from_slice(&stdout).expect("JSON");
-        let told = &report["sweep"];
-        let count = |what: &str| told[what].as_u64().expect("a count");
-        let each = |what: &str| count(what) as f64 / count("examined").max(1) as f64;
-        println!(
-            "{sweep}: {} examined, {} unchanged in {took:.1} s: {:.0} objects/s; {:.0} bytes and {:.2} requests an object; \
-             at most {} MiB of memory",
-            count("examined"),
-            count("unchanged"),
-            objects as f64 / took,
-            each("bytes_read"),
-            each("requests"),
-            peak / 1024,
-        );
+    let (_runtime, endpoint) = elsewhere::serve(&root, true);
+    let state = work.path().join("state.db");
+    let sweep = |target: &str, depth: &str, state: Option<&Path>| Cost::of(&endpoint, target, depth, state);
+    println!(
+        "{:<34} {:>8} {:>8} {:>10} {:>13} {:>9} {:>11}",
+        "sweep", "examined", "seconds", "objects/s", "bytes/object", "requests", "memory, MiB"
+    );
+    let first = sweep("s3://models", "header", Some(&state));
+    first.print("small models, header", objects);
+    assert_eq!(first.count("examined"), objects, "the first sweep examines all");
+    let second = sweep("s3://models", "header", Some(&state));
+    second.print("the same, nothing changed", objects);
+    assert_eq!((second.count("examined"), second.count("unchanged")), (0, objects));
+    assert_eq!((second.count("requests"), second.count("bytes_read")), (0, 0), "a listing and no reads");
+    for name in ["model.safetensors", "model.pt"] {
+        let size = std::fs::metadata(root.join("large").join(name)).expect("it is there").len();
+        for (depth, most) in [("header", 1 << 20), ("full", size + size / 20)] {
+            let one = sweep(&format!("s3://large/{name}"), depth, None);
+            one.print(&format!("{name} of 1 GiB, {depth}"), 1);
+            assert!(one.count("bytes_read") < most, "more than {most} bytes are read");
+        }
     }
 }
 
-/// Half safetensors of some 14 kB, half pickles of 1.5 kB, in 100 folders.
+/// Half safetensors of some 14 kB, half pickles of 1.5 kB, in 100 folders of one
+/// bucket; and large models in another.
 fn fill(root: &Path, objects: u64) {
+    let pickle = pickle();
     for at in 0..objects {
         let folder = root.join(format!("models/{:02}", at % 100));
         std::fs::create_dir_all(&folder).expect("made");
@@ -68,31 +65,66 @@ fn fill(root: &Path, objects: u64) {
             bytes.extend((0..12 * 1024_u64).map(|n| ((n * 31 + at * 17) % 251) as u8));
             (format!("{at}.safetensors"), bytes)
         } else {
-            let mut bytes = b"\x80\x04]\x94(".to_vec();
-            bytes.extend((0..500_u16).flat_map(|n| [b'M', n.to_le_bytes()[0], n.to_le_bytes()[1]]));
-            bytes.extend(b"e.");
-            (format!("{at}.pkl"), bytes)
+            (format!("{at}.pkl"), pickle.clone())
         };
         std::fs::write(folder.join(name), bytes).expect("written");
     }
+    let large = root.join("large");
+    std::fs::create_dir_all(&large).expect("made");
+    sparse::safetensors(1 << 30).write(&large.join("model.safetensors")).expect("written");
+    sparse::torch(&pickle, 256, 4 << 20).write(&large.join("model.pt")).expect("written");
 }
 
-fn serve(runtime: &tokio::runtime::Runtime, root: &Path) -> String {
-    let mut service = S3ServiceBuilder::new(s3s_fs::FileSystem::new(root).expect("a directory"));
-    service.set_auth(SimpleAuth::from_single("key", "secret"));
-    let service = service.build();
-    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
-    let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
-    runtime.spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let service = service.clone();
-            tokio::spawn(async move {
-                let http = hyper::server::conn::http1::Builder::new();
-                http.serve_connection(TokioIo::new(stream), service).await.ok();
-            });
+/// A list of 500 numbers.
+fn pickle() -> Vec<u8> {
+    let mut bytes = b"\x80\x04]\x94(".to_vec();
+    bytes.extend((0..500_u16).flat_map(|n| [b'M', n.to_le_bytes()[0], n.to_le_bytes()[1]]));
+    bytes.extend(b"e.");
+    bytes
+}
+
+/// What one sweep cost.
+struct Cost {
+    seconds: f64,
+    told: Value,
+    /// The most memory, in KiB.
+    peak: u64,
+}
+
+impl Cost {
+    fn of(endpoint: &str, target: &str, depth: &str, state: Option<&Path>) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_weighin"));
+        command
+            .args(["sweep", "--no-config", "--depth", depth, "--format", "json", "--exit-zero", target])
+            .env("AWS_ENDPOINT_URL", endpoint)
+            .env("AWS_ACCESS_KEY_ID", elsewhere::KEY.0)
+            .env("AWS_SECRET_ACCESS_KEY", elsewhere::KEY.1)
+            .env("AWS_REGION", "us-east-1");
+        if let Some(state) = state {
+            command.arg("--state").arg(state);
         }
-    });
-    endpoint
+        let start = Instant::now();
+        let (stdout, peak) = run(&mut command);
+        let seconds = start.elapsed().as_secs_f64();
+        let mut report: Value = serde_json::from_slice(&stdout).expect("JSON");
+        Self { seconds, told: report["sweep"].take(), peak }
+    }
+
+    fn count(&self, what: &str) -> u64 {
+        self.told[what].as_u64().expect("a count")
+    }
+
+    fn print(&self, what: &str, objects: u64) {
+        println!(
+            "{what:<34} {:>8} {:>8.1} {:>10.0} {:>13.0} {:>9} {:>11}",
+            self.count("examined"),
+            self.seconds,
+            objects as f64 / self.seconds,
+            self.count("bytes_read") as f64 / objects as f64,
+            self.count("requests"),
+            self.peak / 1024,
+        );
+    }
 }
 
 /// Runs the command; what it prints, and the most memory that it took, in KiB.

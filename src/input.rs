@@ -25,6 +25,12 @@ pub trait ReadAt: Send + Sync {
     fn window(&self) -> usize {
         WINDOW_BYTES
     }
+
+    /// Whether reading a byte again costs as much as the first time: it is far
+    /// away, and too much to keep.
+    fn is_far(&self) -> bool {
+        false
+    }
 }
 
 impl ReadAt for File {
@@ -87,6 +93,23 @@ impl Input {
             *of = Some(Arc::clone(clock));
         }
         self
+    }
+
+    /// What is viewed, when that is all of something far away.
+    pub(crate) fn far(&self) -> Option<Arc<dyn ReadAt>> {
+        match &self.backing {
+            Backing::Positioned(source, _) if self.start == 0 && source.is_far() => Some(Arc::clone(source)),
+            _ => None,
+        }
+    }
+
+    /// The same view, read by way of `source`.
+    pub(crate) fn by_way_of(&self, source: Arc<dyn ReadAt>) -> Self {
+        let backing = match &self.backing {
+            Backing::Positioned(_, clock) => Backing::Positioned(source, clock.clone()),
+            Backing::Memory(bytes) => Backing::Memory(Arc::clone(bytes)),
+        };
+        Self { backing, ..*self }
     }
 
     /// Length of the view in bytes.
@@ -381,14 +404,17 @@ impl<'i> Cursor<'i> {
         let position = self.position();
         let want = to_usize(self.input.len.saturating_sub(position)).min(n.max(self.input.window_bytes()));
         let mut window = std::mem::take(&mut self.window);
-        window.clear();
-        window.resize(want, 0);
-        let read = self.input.read_at(position, &mut window);
+        // What is held stays: reading it again costs, where it is far away.
+        window.drain(..self.at.min(window.len()));
+        let held = window.len();
+        window.resize(want.max(held), 0);
+        let fresh = window.get_mut(held..).unwrap_or_default();
+        let read = self.input.read_at(position.saturating_add(to_u64(held)), fresh);
         self.base = position;
         self.at = 0;
         match read {
             Ok(n) => {
-                window.truncate(n);
+                window.truncate(held.saturating_add(n));
                 self.window = window;
                 Ok(())
             }

@@ -9,6 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::artifact::{Artifact, Gap, GapReason};
+#[cfg(feature = "remote")]
+use crate::engine::Room;
+#[cfg(feature = "sweep")]
+use crate::engine::StoredDigest;
 use crate::engine::{Depth, Job, Options, is_unknown};
 use crate::formats::Format;
 use crate::input::{Input, to_u64, to_usize};
@@ -243,6 +247,14 @@ impl<'r> Scanner<'r> {
         Worker { job: self.job() }
     }
 
+    /// The same, whose temporary files somebody else makes and counts.
+    #[cfg(feature = "remote")]
+    pub(crate) fn worker_in(&self, room: Arc<dyn Room>) -> Worker<'_> {
+        let mut worker = self.worker();
+        worker.job.options.room = Some(room);
+        worker
+    }
+
     /// The rules that it judges by.
     #[cfg(feature = "sweep")]
     pub(crate) fn rules(&self) -> &'r RuleSet {
@@ -371,6 +383,12 @@ impl Worker<'_> {
     /// As [`Scanner::examine`] does.
     pub fn examine(&mut self, name: &str, input: Input) -> Artifact {
         self.job.file(name, input)
+    }
+
+    /// The same of a file that must have a digest, because of where it is.
+    #[cfg(feature = "sweep")]
+    pub(crate) fn examine_placed(&mut self, name: &str, input: Input, digest: Option<StoredDigest>) -> Artifact {
+        self.job.placed_file(name, input, digest, None)
     }
 
     /// Whether the scan has been told to stop.

@@ -35,3 +35,14 @@ sarif_multitool() {
   fi
   echo "$place/node_modules/@microsoft/sarif-multitool-linux/Sarif.Multitool"
 }
+
+# An Azure blob store; prints the program that `node` runs.
+azurite() {
+  local place="$tools/azurite-3.37.0"
+  if [ ! -e "$place/ready" ]; then
+    rm -rf "$place"
+    npm install --silent --no-audit --no-fund --prefix "$place" azurite@3.37.0 >&2
+    touch "$place/ready"
+  fi
+  echo "$place/node_modules/azurite/dist/src/blob/main.js"
+}

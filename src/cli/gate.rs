@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use tokio::sync::mpsc;
-use weighin::gate::{Config, Gate, Hub, Mlflow, Prefixes, Tls, Tokens, secret};
+use weighin::gate::{Config, Gate, Hub, Mlflow, Prefixes, Tls, Tokens, Word, secret};
 use weighin::report::ExitCode;
 
 use crate::cli::sandbox::SandboxArgs;
@@ -22,7 +22,8 @@ Examples:
   weighin gate --listen 0.0.0.0:8443 --tokens tokens --tls-cert cert.pem --tls-key key.pem
 
 Only what is allowed is answered with 200. A first SIGINT or SIGTERM lets
-requests in progress end, a second ends the gate at once.")]
+requests in progress end, a second ends the gate at once. SIGHUP has tokens and
+certificates read again.")]
 pub(super) struct Args {
     /// Where to listen. Other machines can ask only with --tokens.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
@@ -101,10 +102,11 @@ struct Bounds {
     /// Bytes of one body; more is refused with 413.
     #[arg(long, value_name = "BYTES", default_value_t = 16 << 30)]
     max_body: u64,
-    /// Bytes of all bodies that are held at a time; more is refused with 507.
+    /// Bytes of all bodies that are held at a time, and of what scans unpack;
+    /// more is refused with 507.
     #[arg(long, value_name = "BYTES", default_value_t = 32 << 30)]
     spool_bytes: u64,
-    /// The directory that holds them, and what scans unpack; of its own.
+    /// The directory that holds them; the system's for temporary files.
     #[arg(long, value_name = "DIR")]
     spool: Option<PathBuf>,
     /// Requests in progress; more are refused with 503.
@@ -163,52 +165,50 @@ impl Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let policy = args.policy.policy(&[])?;
     let listener = TcpListener::bind(args.listen).with_context(|| format!("listening at {}", args.listen))?;
-    let mut config = args.config()?;
-    // Bodies and what scans unpack are in one place, and nothing else is.
-    let made = match &config.spool {
-        Some(_) => None,
-        None => Some(tempfile::Builder::new().prefix("weighin-gate-").tempdir().context("making a spool")?),
-    };
-    config.spool = config.spool.or_else(|| made.as_ref().map(|made| made.path().to_owned()));
-    if let Some(spool) = &config.spool {
-        let _ = tempfile::env::override_temp_dir(spool);
-    }
-    let gate = Gate::new(config, policy, Box::new(terminal::complain))?;
+    let gate = Gate::new(args.config()?, policy, Box::new(terminal::complain))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting threads")?;
     let served = runtime.block_on(async {
-        let ends = signals().context("listening to signals")?;
-        gate.serve(listener, ends).await.map_err(anyhow::Error::from)
+        let words = signals().context("listening to signals")?;
+        gate.serve(listener, words).await.map_err(anyhow::Error::from)
     });
     // What a second signal has interrupted is hardly waited for.
     runtime.shutdown_timeout(Duration::from_secs(1));
     served.map(|()| ExitCode::Clean)
 }
 
-/// A message for each request to end.
-fn signals() -> std::io::Result<mpsc::Receiver<()>> {
+/// What signals say.
+fn signals() -> std::io::Result<mpsc::Receiver<Word>> {
     let (tell, told) = mpsc::channel(2);
     let mut asked = asked()?;
-    tokio::spawn(async move { while asked.next().await && tell.send(()).await.is_ok() {} });
+    tokio::spawn(async move {
+        while let Some(word) = asked.next().await {
+            if tell.send(word).await.is_err() {
+                break;
+            }
+        }
+    });
     Ok(told)
 }
 
-/// SIGTERM and SIGINT.
+/// SIGTERM and SIGINT, and SIGHUP.
 #[cfg(unix)]
-struct Asked(tokio::signal::unix::Signal, tokio::signal::unix::Signal);
+struct Asked([tokio::signal::unix::Signal; 3]);
 
 #[cfg(unix)]
 fn asked() -> std::io::Result<Asked> {
     use tokio::signal::unix::{SignalKind, signal};
 
-    Ok(Asked(signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
+    Ok(Asked([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?]))
 }
 
 #[cfg(unix)]
 impl Asked {
-    async fn next(&mut self) -> bool {
+    async fn next(&mut self) -> Option<Word> {
+        let [terminate, interrupt, hangup] = &mut self.0;
         tokio::select! {
-            came = self.0.recv() => came.is_some(),
-            came = self.1.recv() => came.is_some(),
+            came = terminate.recv() => came.map(|()| Word::End),
+            came = interrupt.recv() => came.map(|()| Word::End),
+            came = hangup.recv() => came.map(|()| Word::Reload),
         }
     }
 }
@@ -224,7 +224,7 @@ fn asked() -> std::io::Result<Asked> {
 
 #[cfg(not(unix))]
 impl Asked {
-    async fn next(&mut self) -> bool {
-        tokio::signal::ctrl_c().await.is_ok()
+    async fn next(&mut self) -> Option<Word> {
+        tokio::signal::ctrl_c().await.ok().map(|()| Word::End)
     }
 }

@@ -1,6 +1,7 @@
 //! One file per subcommand. With `main.rs`, the only code that prints.
 
 mod config;
+mod display;
 #[cfg(feature = "gate")]
 mod gate;
 mod generate;

@@ -7,16 +7,17 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, bail};
 use clap::Args as ClapArgs;
-use weighin::report::{ExitCode, Report, Style};
+use weighin::report::{ExitCode, Report};
 use weighin::shelter::{Closed, Signals};
 use weighin::source::{HfCache, HubName, Walk};
 use weighin::{Limits, Progress as _, Scanner};
 
+use crate::cli::display::DisplayArgs;
 use crate::cli::output::{self, Format, Lines, Outputs, Setting};
 use crate::cli::policy;
 use crate::cli::sandbox::SandboxArgs;
 use crate::cli::stdin::Stdin;
-use crate::cli::terminal::{self, Bar, Colour};
+use crate::cli::terminal::{self, Bar};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,11 +44,6 @@ pub(super) struct Args {
     /// say, else `~/.cache/huggingface/hub`.
     #[arg(long, value_name = "DIR", num_args = 0..=1)]
     hf_cache: Option<Option<PathBuf>>,
-    /// Format on standard output: text, json, sarif, ...
-    ///
-    /// Others go to files with `--output`.
-    #[arg(long, value_enum, default_value_t = Format::Text, hide_possible_values = true, hide_default_value = true)]
-    format: Format,
     /// Write a report to a file too; repeatable.
     ///
     /// The formats are text, json, jsonl, sarif, junit, markdown, html,
@@ -58,11 +54,6 @@ pub(super) struct Args {
     /// Name that tells several SARIF uploads of one commit apart.
     #[arg(long, value_name = "NAME", hide_short_help = true)]
     sarif_category: Option<String>,
-    /// Exit with 0 whatever was found.
-    ///
-    /// For steps that only report.
-    #[arg(long)]
-    exit_zero: bool,
     /// Follow links that lead out of the given paths.
     #[arg(long)]
     follow: bool,
@@ -72,15 +63,8 @@ pub(super) struct Args {
     /// Number of threads; 0 is one per core.
     #[arg(short = 'j', long, value_name = "N", default_value_t = 0, hide_short_help = true)]
     threads: usize,
-    /// Show every file, and findings of severity low.
-    #[arg(short, long)]
-    verbose: bool,
-    /// Show only the summary, and no progress.
-    #[arg(short, long, conflicts_with = "verbose")]
-    quiet: bool,
-    /// When to use colours.
-    #[arg(long, value_enum, default_value_t = Colour::Auto, hide_short_help = true)]
-    color: Colour,
+    #[command(flatten)]
+    display: DisplayArgs,
     #[command(flatten)]
     sandbox: SandboxArgs,
     #[command(flatten)]
@@ -132,27 +116,25 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .stopped_by(signals.stop())
         .with_threads(threads(args.threads))
         .with_depth(args.depth.into());
-    let to_stdout = args.format == Format::Jsonl;
-    let lines = Lines::new(Bar::new(args.quiet), &rules, &triage, to_stdout, &mut outputs, signals.stop())?;
-    let mut closed = args.sandbox.close(args.quiet)?;
+    let to_stdout = args.display.format == Format::Jsonl;
+    let lines = Lines::new(Bar::new(args.display.quiet), &rules, &triage, to_stdout, &mut outputs, signals.stop())?;
+    let mut closed = args.sandbox.close(args.display.quiet)?;
     let report = scan(&scanner, &paths, &lines, &mut closed, signals.stop())?;
     let report = report.triaged(&triage).within(closed.sandbox().clone());
     drop(closed);
     // What can be written is, whatever becomes of the rest.
     let mut told = vec![lines.finish()];
     told.extend(baseline.map(|baseline| policy::write_baseline(&report, &baseline)));
-    let style = Style { verbose: args.verbose, ..Style::default() };
-    let setting = Setting { rules: &rules, style, category: args.sarif_category.as_deref() };
+    let setting = Setting { rules: &rules, style: args.display.in_file(), category: args.sarif_category.as_deref() };
     told.push(outputs.write(&report, &setting));
-    let style = terminal::style(args.color, args.verbose, args.quiet);
-    told.push(output::print(&report, args.format, &Setting { style, ..setting }));
+    told.push(output::print(&report, args.display.format, &Setting { style: args.display.on_terminal(), ..setting }));
     if let Some(signal) = signals.came() {
         terminal::complain(&format!("weighin: stopped by {signal}; the report says what was not examined"));
     }
     told.into_iter().collect::<anyhow::Result<()>>()?;
     signals.end_as_asked();
     let code = report.exit_code(policy.fail_on.value, policy.allow_incomplete.value);
-    Ok(if args.exit_zero { ExitCode::Clean } else { code })
+    Ok(args.display.exit(code))
 }
 
 /// What is to be scanned: paths as they are, names of models where the cache

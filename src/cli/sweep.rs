@@ -6,17 +6,18 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args as ClapArgs;
 use weighin::remote::{self, Remote};
-use weighin::report::{ExitCode, FileReport, Style};
+use weighin::report::{ExitCode, FileReport};
 use weighin::shelter::Signals;
 use weighin::source::Walk;
 use weighin::sweep::{self, Options, Shard, State, Target, Watch};
 use weighin::{Progress as _, Scanner};
 
+use crate::cli::display::DisplayArgs;
 use crate::cli::output::{self, Format, Lines, Outputs, Setting};
 use crate::cli::policy;
 use crate::cli::sandbox::{self, SandboxArgs};
 use crate::cli::scan::Depth;
-use crate::cli::terminal::{self, Bar, Colour};
+use crate::cli::terminal::{self, Bar};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -56,9 +57,6 @@ pub(super) struct Args {
     /// For buckets that everybody can read.
     #[arg(long)]
     anonymous: bool,
-    /// Format on standard output.
-    #[arg(long, value_enum, default_value_t = Format::Text, hide_possible_values = true, hide_default_value = true)]
-    format: Format,
     /// Write a report to a file too; repeatable.
     ///
     /// Besides the formats of `scan`, `parquet=DIR` adds tables of objects and
@@ -74,21 +72,11 @@ pub(super) struct Args {
     /// Requests at the same time.
     #[arg(long, value_name = "N", default_value_t = 64, hide_short_help = true)]
     in_flight: usize,
-    /// Exit with 0 whatever was found.
-    #[arg(long)]
-    exit_zero: bool,
     /// Number of scanning threads; 0 chooses.
     #[arg(short = 'j', long, value_name = "N", default_value_t = 0, hide_short_help = true)]
     threads: usize,
-    /// Show every file that is told of, and findings of severity low.
-    #[arg(short, long)]
-    verbose: bool,
-    /// Show only the summary, and no progress.
-    #[arg(short, long, conflicts_with = "verbose")]
-    quiet: bool,
-    /// When to use colours.
-    #[arg(long, value_enum, default_value_t = Colour::Auto, hide_short_help = true)]
-    color: Colour,
+    #[command(flatten)]
+    display: DisplayArgs,
     #[command(flatten)]
     sandbox: SandboxArgs,
     #[command(flatten)]
@@ -155,27 +143,25 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .with_threads(1)
         .with_depth(args.depth.into())
         .keeping_evidence();
-    let to_stdout = args.format == Format::Jsonl;
-    let lines = Lines::new(Bar::new(args.quiet), &rules, &triage, to_stdout, &mut outputs, signals.stop())?;
+    let to_stdout = args.display.format == Format::Jsonl;
+    let lines = Lines::new(Bar::new(args.display.quiet), &rules, &triage, to_stdout, &mut outputs, signals.stop())?;
     let mut watch = Told { lines: &lines, files: 0, bytes: 0 };
     let report = sweep::sweep(&targets, &scanner, &triage, &mut state, &options(args)?, &signals.stop(), &mut watch)?;
-    report.sandbox.iter().for_each(|sandbox| sandbox::tell(sandbox, args.quiet));
+    report.sandbox.iter().for_each(|sandbox| sandbox::tell(sandbox, args.display.quiet));
     // A request that nobody waits for any more must not keep the process.
     runtime.shutdown_background();
     let mut told = vec![lines.finish()];
     told.extend(baseline.map(|baseline| policy::write_baseline(&report, &baseline)));
-    let style = Style { verbose: args.verbose, ..Style::default() };
-    let setting = Setting { rules: &rules, style, category: None };
+    let setting = Setting { rules: &rules, style: args.display.in_file(), category: None };
     told.push(outputs.write(&report, &setting));
-    let style = terminal::style(args.color, args.verbose, args.quiet);
-    told.push(output::print(&report, args.format, &Setting { style, ..setting }));
+    told.push(output::print(&report, args.display.format, &Setting { style: args.display.on_terminal(), ..setting }));
     if let Some(signal) = signals.came() {
         terminal::complain(&format!("weighin: stopped by {signal}; the next sweep goes on where this one was"));
     }
     told.into_iter().collect::<anyhow::Result<()>>()?;
     signals.end_as_asked();
     let code = exit_code(&report, &policy);
-    Ok(if args.exit_zero { ExitCode::Clean } else { code })
+    Ok(args.display.exit(code))
 }
 
 /// As of a scan; clean objects are counted and not listed.

@@ -1,11 +1,12 @@
 //! [`Cx`]: all that a format may do besides reading its input.
 
-use std::io::{Read, Write};
+use std::io::Read;
 
 use serde_json::Value;
 
 use crate::artifact::{Artifact, Checksum, Companion, Gap, GapReason};
 use crate::engine::Job;
+use crate::engine::spill::Spill;
 use crate::evidence::{Evidence, Kind, Span};
 use crate::input::{Input, to_u64, to_usize};
 use crate::inspect::{Contents, Field, Stream};
@@ -251,7 +252,7 @@ impl<'j, 'e> Cx<'j, 'e> {
         let limits = self.job.limits;
         let ratio_bound = compressed.saturating_mul(limits.inflate_ratio).max(limits.inflate_floor);
         let mut memory: Vec<u8> = Vec::new();
-        let mut spilled: Option<std::fs::File> = None;
+        let mut spilled: Option<Spill> = None;
         let mut produced: u64 = 0;
         let mut block = vec![0; crate::limits::WINDOW_BYTES];
         let stop = loop {
@@ -270,7 +271,7 @@ impl<'j, 'e> Cx<'j, 'e> {
                 break Some(Stop::Limit { offset, limit: "inflate-ratio" });
             }
             if spilled.is_none() && produced > limits.memory_bytes {
-                match tempfile::tempfile().and_then(|mut file| file.write_all(&memory).map(|()| file)) {
+                match Spill::with(&memory, self.job.options.room.as_ref()) {
                     Ok(file) => {
                         spilled = Some(file);
                         memory = Vec::new();
@@ -280,7 +281,7 @@ impl<'j, 'e> Cx<'j, 'e> {
             }
             match &mut spilled {
                 Some(file) => {
-                    if let Err(error) = file.write_all(fresh) {
+                    if let Err(error) = file.write(fresh) {
                         produced = produced.saturating_sub(to_u64(n));
                         break Some(Stop::Unreadable { offset, error: format!("temporary file: {error}") });
                     }
@@ -290,7 +291,7 @@ impl<'j, 'e> Cx<'j, 'e> {
         };
         let input = match spilled {
             Some(file) => {
-                let written = file.metadata().map_or(0, |meta| meta.len());
+                let written = file.len();
                 self.job.temporary(file, written.min(produced))
             }
             None => memory.into(),

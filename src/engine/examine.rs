@@ -1,18 +1,19 @@
 //! One artifact: recognise it, let every format that answers read it, judge
 //! what they found. Members come back here, one level deeper.
 
-use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::artifact::{Artifact, Gap, GapReason};
 use crate::clock::Clock;
+use crate::engine::along::Along;
 use crate::engine::beside::Folder;
 use crate::engine::checksums::Checksums;
 use crate::engine::cx::Cx;
 use crate::engine::recognise::{self, Candidate, Ends};
 use crate::engine::signatures::{self, without_pickles};
+use crate::engine::spill::Spill;
 use crate::engine::stored::StoredDigest;
 use crate::engine::sweep::{self, Swept};
 use crate::engine::{Depth, Options};
@@ -167,7 +168,7 @@ impl<'e> Job<'e> {
     }
 
     /// A view of a temporary file, which the file's time bounds like its own.
-    pub(super) fn temporary(&self, file: File, len: u64) -> Input {
+    pub(super) fn temporary(&self, file: Spill, len: u64) -> Input {
         Input::positioned(Arc::new(file), len).timed(&self.clock)
     }
 
@@ -221,13 +222,20 @@ impl<'e> Job<'e> {
                 return Ok(artifact);
             }
         };
-        self.read(&candidates, &input, depth, data, &mut artifact);
         let unswept = self.headers_only() && input.as_slice().is_none();
+        let along = if within.is_none() && !unswept {
+            self.read_along(&candidates, &input, depth, data, &mut artifact)
+        } else {
+            None
+        };
+        if along.is_none() {
+            self.read(&candidates, &input, depth, data, &mut artifact);
+        }
         if within.is_none() && unswept {
             let detail = "only the structure was read, as asked for: no digest, no signatures, no YARA rules";
             artifact.gaps.push(Gap::new(GapReason::NotEvaluated, detail));
         } else if within.is_none() {
-            self.sweep(&input, depth, &mut artifact);
+            self.sweep(along.flatten(), &input, depth, &mut artifact);
         } else if !found && !unswept {
             if !artifact.formats.is_empty() && without_pickles(&artifact.formats) {
                 self.search(&input, depth, &mut artifact);
@@ -350,15 +358,53 @@ impl<'e> Job<'e> {
         }
     }
 
-    /// Digest, signatures and YARA over every byte. Pickles that turn up where
-    /// no format expects them are examined like any member.
-    fn sweep(&mut self, input: &Input, depth: u64, artifact: &mut Artifact) {
+    /// Has formats read what is far away while another thread sweeps the same
+    /// bytes. Nothing when that is not to be had, and nothing has been read; no
+    /// sweep when it can't tell what is out of place.
+    ///
+    /// Apart from `examine`, which is on the stack once for each level.
+    #[inline(never)]
+    fn read_along(
+        &mut self,
+        candidates: &[Candidate],
+        input: &Input,
+        depth: u64,
+        data: bool,
+        artifact: &mut Artifact,
+    ) -> Option<Option<std::thread::Result<Swept>>> {
+        let (along, fed) = Along::with(input)?;
+        let (rules, limits, clock, name) = (self.rules, self.limits, Arc::clone(&self.clock), artifact.name.clone());
+        let swept = std::thread::scope(|scope| {
+            let along = Arc::new(along);
+            let thread = std::thread::Builder::new().stack_size(crate::scanner::STACK_BYTES);
+            let (name, clock) = (&name, &clock);
+            let sweeping = thread.spawn_scoped(scope, move || {
+                let subject = Subject { name, input, clock, inside: false };
+                sweep::sweep_fed(&subject, &fed, &mut rules.yara_scanner(), limits)
+            });
+            let sweeping = sweeping.ok()?;
+            self.read(candidates, &input.by_way_of(Arc::<Along>::clone(&along)), depth, data, artifact);
+            along.finish();
+            Some(sweeping.join())
+        })?;
+        // Where pickles are out of place is known only now.
+        Some(match swept {
+            Ok(swept) => swept.with_pickles_in(&signatures::raw(artifact)).map(Ok),
+            Err(panic) => Some(Err(panic)),
+        })
+    }
+
+    /// Digest, signatures and YARA over every byte, unless that is done. Pickles
+    /// that turn up where no format expects them are examined like any member.
+    fn sweep(&mut self, swept: Option<std::thread::Result<Swept>>, input: &Input, depth: u64, artifact: &mut Artifact) {
         let raw = signatures::raw(artifact);
         let sums = Checksums::new(std::mem::take(&mut artifact.checksums));
-        let swept = catch_unwind(AssertUnwindSafe(|| {
-            let subject = Subject { name: &artifact.name, input, clock: &self.clock, inside: false };
-            sweep::sweep(&subject, raw, sums, &mut self.yara, self.limits, self.options.threads)
-        }));
+        let swept = swept.unwrap_or_else(|| {
+            catch_unwind(AssertUnwindSafe(|| {
+                let subject = Subject { name: &artifact.name, input, clock: &self.clock, inside: false };
+                sweep::sweep(&subject, raw, sums, &mut self.yara, self.limits, self.options.threads)
+            }))
+        });
         match swept {
             Ok(swept) => self.record(swept, input, depth, artifact),
             Err(panic) => artifact.gaps.push(self.sweep_failed(&*panic)),

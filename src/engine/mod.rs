@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+mod along;
 mod around;
 mod beside;
 mod checksums;
@@ -18,6 +19,7 @@ mod place;
 mod promise;
 mod recognise;
 mod signatures;
+mod spill;
 mod stored;
 mod sweep;
 
@@ -45,10 +47,13 @@ pub(crate) struct Options {
     pub threads: bool,
     /// Set when the scan is to stop.
     pub stop: Arc<AtomicBool>,
+    /// Who makes temporary files; absent, every thread for itself.
+    pub room: Option<Arc<dyn Room>>,
 }
 
 pub(crate) use beside::Folder;
 pub(crate) use companions::{explain, is_unknown, tells};
 pub use cx::Cx;
 pub(crate) use examine::Job;
+pub(crate) use spill::Room;
 pub use stored::{DigestValue, StoredDigest};

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::artifact::{Artifact, Gap};
 use crate::clock::Clock;
+use crate::engine::along::Fed;
 use crate::engine::checksums::Checksums;
 use crate::engine::place;
 use crate::engine::signatures::{SignatureHit, Signatures};
@@ -34,6 +35,8 @@ pub(super) struct Swept {
     signatures: Vec<(SignatureHit, u64)>,
     /// Checksums that are not what was announced.
     sums: Vec<Evidence>,
+    /// The search for signatures came to its end.
+    searched: bool,
     gaps: Vec<Gap>,
 }
 
@@ -42,6 +45,28 @@ impl Swept {
     pub(super) fn pickles(&self) -> Vec<Span> {
         let pickles = self.signatures.iter().filter(|(hit, _)| hit.kind == Kind::EmbeddedPickle);
         pickles.map(|(hit, _)| hit.span).collect()
+    }
+
+    /// The same, of a sweep that looked for pickles everywhere, with those alone
+    /// that begin in what is `raw`, by start and end in order. Nothing when there
+    /// may be others: the search goes on behind a pickle that it found.
+    pub(super) fn with_pickles_in(mut self, raw: &[(u64, u64)]) -> Option<Self> {
+        let mut complete = self.searched;
+        self.signatures.retain(|(hit, count)| {
+            if hit.kind != Kind::EmbeddedPickle {
+                return true;
+            }
+            let start = hit.span.offset;
+            let next = raw.get(raw.partition_point(|(_, end)| *end <= start));
+            if next.is_some_and(|(from, _)| *from <= start) {
+                return true;
+            }
+            let reaches_out =
+                next.is_some_and(|(from, _)| hit.span.length == 0 || start.saturating_add(hit.span.length) > *from);
+            complete &= *count == 1 && !reaches_out;
+            false
+        });
+        complete.then_some(self)
     }
 
     /// Adds what was seen to `artifact`.
@@ -95,8 +120,31 @@ pub(super) fn sweep(
     let found = signatures.finish();
     let sums = checksums.finish();
     let mut gaps: Vec<Gap> = digest.as_ref().err().map(Gap::from).into_iter().collect();
+    let searched = found.gap.is_none();
     gaps.extend(found.gap);
-    Swept { sha256: digest.ok(), yara, signatures: found.hits, sums, gaps }
+    Swept { sha256: digest.ok(), yara, signatures: found.hits, sums, searched, gaps }
+}
+
+/// The same of blocks that somebody else reads: those of an input that is read
+/// by the formats meanwhile. Pickles are looked for everywhere, and checksums not
+/// computed: what is whose is not known yet.
+pub(super) fn sweep_fed(subject: &Subject<'_>, fed: &Fed, yara: &mut YaraScanner<'_>, limits: &Limits) -> Swept {
+    let Subject { input, clock, .. } = *subject;
+    let mut signatures = Signatures::new(vec![(0, input.len())], input.len(), limits, clock);
+    let mut hasher = Sha256::new();
+    let outcome = fed.blocks().try_for_each(|block| {
+        let block = block?;
+        hasher.update(block.fresh());
+        signatures.search(block.offset, block.all(), input);
+        yara.scan_block(subject, block.offset, block.all());
+        Ok(())
+    });
+    let yara = yara.finish_blocks(subject);
+    let found = signatures.finish();
+    let searched = found.gap.is_none();
+    let gaps = outcome.as_ref().err().map(|stop: &Stop| Gap::from(stop)).into_iter().chain(found.gap).collect();
+    let sha256 = outcome.is_ok().then(|| hasher.finalize().into());
+    Swept { sha256, yara, signatures: found.hits, sums: Vec::new(), searched, gaps }
 }
 
 /// Pickles in weights that are a member of something else, whose own sweep does
@@ -110,9 +158,10 @@ pub(super) fn pickles(input: &Input, limits: &Limits, clock: &Clock) -> Swept {
         blocks(input, |block| signatures.search(block.offset, block.all(), input))
     };
     let found = signatures.finish();
+    let searched = found.gap.is_none();
     let gaps = outcome.err().as_ref().map(Gap::from).into_iter().chain(found.gap).collect();
     let hits = found.hits.into_iter().filter(|(hit, _)| hit.kind == Kind::EmbeddedPickle).collect();
-    Swept { sha256: None, yara: YaraFound::default(), signatures: hits, sums: Vec::new(), gaps }
+    Swept { sha256: None, yara: YaraFound::default(), signatures: hits, sums: Vec::new(), searched, gaps }
 }
 
 /// The digest by another thread, while this one searches; nothing when there
@@ -164,7 +213,7 @@ pub(super) fn feed(input: &Input, mut each: impl FnMut(&[u8])) -> Result<(), Sto
 
 /// Part of an input, behind the end of the part before it.
 #[derive(Default)]
-struct Block {
+pub(super) struct Block {
     /// Where it begins in the input.
     offset: u64,
     bytes: Vec<u8>,
@@ -196,22 +245,42 @@ impl Block {
     }
 }
 
-/// Calls `each` with one block after another. Blocks that are still held
-/// elsewhere are left alone; the others are used again.
-fn blocks(input: &Input, mut each: impl FnMut(&Arc<Block>)) -> Result<(), Stop> {
-    let mut last = Arc::new(Block::default());
-    let mut used: Vec<Arc<Block>> = Vec::new();
-    loop {
-        let position = last.offset + to_u64(last.end);
-        if position >= input.len() {
-            return Ok(());
-        }
-        let free = used.iter_mut().position(|block| Arc::get_mut(block).is_some());
-        let mut next = free.map(|at| used.swap_remove(at)).unwrap_or_default();
-        if let Some(block) = Arc::get_mut(&mut next) {
-            block.read(&last, input)?;
-        }
-        each(&next);
-        used.push(std::mem::replace(&mut last, next));
+/// One block after another. Blocks that are still held elsewhere are left
+/// alone; the others are used again.
+#[derive(Default)]
+pub(super) struct Blocks {
+    last: Arc<Block>,
+    used: Vec<Arc<Block>>,
+}
+
+impl Blocks {
+    /// Where the next one begins, what it shares with the last one aside.
+    pub(super) fn position(&self) -> u64 {
+        self.last.offset + to_u64(self.last.end)
     }
+
+    /// The next block of `input`, or nothing at its end.
+    pub(super) fn next_of(&mut self, input: &Input) -> Option<Result<Arc<Block>, Stop>> {
+        if self.position() >= input.len() {
+            return None;
+        }
+        let free = self.used.iter_mut().position(|block| Arc::get_mut(block).is_some());
+        let mut next = free.map(|at| self.used.swap_remove(at)).unwrap_or_default();
+        if let Some(block) = Arc::get_mut(&mut next)
+            && let Err(stop) = block.read(&self.last, input)
+        {
+            return Some(Err(stop));
+        }
+        self.used.push(std::mem::replace(&mut self.last, Arc::clone(&next)));
+        Some(Ok(next))
+    }
+}
+
+/// Calls `each` with one block after another.
+fn blocks(input: &Input, mut each: impl FnMut(&Arc<Block>)) -> Result<(), Stop> {
+    let mut blocks = Blocks::default();
+    while let Some(block) = blocks.next_of(input) {
+        each(&block?);
+    }
+    Ok(())
 }

@@ -9,6 +9,7 @@
 //! What is asynchronous in weighin's own code is in here; the engine knows
 //! nothing of it.
 
+mod access;
 mod answer;
 mod body;
 mod fetch;
@@ -31,8 +32,8 @@ mod uri;
 mod webhook;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -41,6 +42,7 @@ pub use answer::{Accepted, Answer};
 pub use log::Sink;
 pub use openapi::openapi;
 pub use reason::{Decision, Reason, reason_table};
+pub use serve::Word;
 pub use tls::Tls;
 pub use tokens::Tokens;
 pub use uri::Prefixes;
@@ -73,9 +75,10 @@ impl GateError {
 pub struct Config {
     /// Bytes of one body.
     pub max_body: u64,
-    /// Bytes of all bodies that are held at a time.
+    /// Bytes of all bodies that are held at a time, and of what scans unpack.
     pub spool_bytes: u64,
-    /// The directory that holds them; one of its own when absent.
+    /// The directory that holds them; the system's for temporary files when
+    /// absent.
     pub spool: Option<PathBuf>,
     /// Requests in progress: their bodies come, wait for a thread, or are scanned.
     pub queue: usize,
@@ -137,6 +140,7 @@ impl Default for Config {
 /// A gate that is ready to [serve](Gate::serve).
 pub struct Gate {
     config: Config,
+    access: RwLock<Arc<access::Access>>,
     policy: Policy,
     rules: Arc<RuleSet>,
     pool: Pool,
@@ -163,15 +167,12 @@ impl Gate {
     /// Makes the spool and starts the scanning threads.
     ///
     /// Of the policy's suppressions, those that are bound to a digest count:
-    /// names are chosen by whoever sends a file, here. What a scan unpacks goes to
-    /// the process's directory for temporary files, the only place where the
-    /// threads may make any: a program that has no other use for it sets it to
-    /// the spool.
+    /// names are chosen by whoever sends a file, here.
     ///
     /// # Errors
     /// [`GateError`] when the policy is wrong, the spool can't be written, or a
     /// sandbox is required and can't be had.
-    pub fn new(config: Config, mut policy: Policy, sink: Sink) -> Result<Self, GateError> {
+    pub fn new(mut config: Config, mut policy: Policy, sink: Sink) -> Result<Self, GateError> {
         let wrong = |error: &dyn std::fmt::Display| GateError::new(error.to_string());
         let log = log::Log::new(sink);
         let before = policy.suppress.len();
@@ -191,9 +192,10 @@ impl Gate {
             0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             threads => threads,
         };
-        let tools = Tools { rules: Arc::clone(&rules), limits: policy.limits(), digests };
-        let pool =
-            Pool::start(threads, &tools, config.sandbox, &tempfile::env::temp_dir()).map_err(|error| wrong(&error))?;
+        let room = spool.room().map_err(|error| wrong(&error))?;
+        let tools = Tools { rules: Arc::clone(&rules), limits: policy.limits(), digests, room };
+        let pool = Pool::start(threads, &tools, config.sandbox).map_err(|error| wrong(&error))?;
+        let access = access::Access { tokens: config.tokens.take(), tls: config.tls.take() };
         Ok(Self {
             places: Arc::new(Semaphore::new(config.queue)),
             rate: rate::Rate::new(config.rate),
@@ -201,6 +203,7 @@ impl Gate {
             deliveries: webhook::Deliveries::new(config.kept_bytes),
             metrics: metrics::Metrics::default(),
             draining: AtomicBool::new(false),
+            access: RwLock::new(Arc::new(access)),
             config,
             policy,
             rules,
@@ -262,8 +265,8 @@ impl Gate {
             ("places", "Requests that may be in progress.", count(self.config.queue)),
             ("queue_depth", "Bodies that wait for a thread.", count(self.pool.waiting())),
             ("scans_running", "Bodies that a thread is at.", count(self.pool.running())),
-            ("spool_bytes", "Bytes of bodies that are held.", self.spool.used()),
-            ("spool_bytes_limit", "Bytes of bodies that may be held.", self.spool.limit()),
+            ("spool_bytes", "Bytes of bodies that are held, and of what was unpacked.", self.spool.used()),
+            ("spool_bytes_limit", "Bytes that may be held.", self.spool.limit()),
             ("draining", "Whether the gate is about to end.", u64::from(self.is_draining())),
         ]
     }

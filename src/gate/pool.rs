@@ -5,7 +5,6 @@
 use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,6 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 use crate::RuleSet;
+use crate::engine::Room;
 use crate::limits::Limits;
 use crate::policy::DigestLists;
 use crate::report::FileReport;
@@ -25,6 +25,8 @@ pub(super) struct Tools {
     pub rules: Arc<RuleSet>,
     pub limits: Limits,
     pub digests: DigestLists,
+    /// Who makes and counts temporary files.
+    pub room: Arc<dyn Room>,
 }
 
 /// The work on one file: reads it, and says what it is. The flag is set when
@@ -88,19 +90,19 @@ impl Drop for StopOnDrop {
 }
 
 impl Pool {
-    /// Starts `threads` of them; temporary files go below `scratch`.
+    /// Starts `threads` of them.
     ///
     /// # Errors
     /// When a thread can't be started, or the sandbox is required and can't be
     /// had.
-    pub(super) fn start(threads: usize, tools: &Tools, wish: Wish, scratch: &Path) -> io::Result<Self> {
+    pub(super) fn start(threads: usize, tools: &Tools, wish: Wish) -> io::Result<Self> {
         let queue = Arc::new(Queue::default());
         let (tell, told) = sync_channel(threads);
         for index in 0..threads {
-            let (queue, tell, tools, scratch) = (Arc::clone(&queue), tell.clone(), tools.clone(), scratch.to_owned());
+            let (queue, tell, tools) = (Arc::clone(&queue), tell.clone(), tools.clone());
             let thread = std::thread::Builder::new().name(format!("scan-{index}")).stack_size(STACK_BYTES);
             thread.spawn(move || {
-                let closed = shelter::close_thread(wish, &scratch);
+                let closed = shelter::close_thread(wish);
                 let refused = closed.is_err();
                 let gone = tell.send(closed).is_err();
                 // What comes next may take long, and nobody starts before all have told.
@@ -161,7 +163,7 @@ fn work(queue: &Queue, tools: &Tools) {
         .with_limits(tools.limits.clone())
         .with_digests(tools.digests.clone())
         .with_threads(1);
-    let mut worker = scanner.worker();
+    let mut worker = scanner.worker_in(Arc::clone(&tools.room));
     while let Some(Job { work, stop, answer }) = queue.take() {
         let report = if stop.load(Ordering::Relaxed) {
             // What it holds is freed all the same.
@@ -171,7 +173,7 @@ fn work(queue: &Queue, tools: &Tools) {
             let done = catch_unwind(AssertUnwindSafe(|| work(&mut worker, &stop)));
             if done.is_err() {
                 // Whatever it left behind, the next file gets none of it.
-                worker = scanner.worker();
+                worker = scanner.worker_in(Arc::clone(&tools.room));
             }
             done.ok()
         };
@@ -190,8 +192,9 @@ mod tests {
             rules: Arc::new(RuleSet::embedded().expect("rules")),
             limits: Limits::default(),
             digests: DigestLists::default(),
+            room: Arc::new(crate::shelter::Files::start(std::env::temp_dir()).expect("a thread")),
         };
-        Pool::start(1, &tools, Wish::Auto, &std::env::temp_dir()).expect("a pool")
+        Pool::start(1, &tools, Wish::Auto).expect("a pool")
     }
 
     fn wait<T>(future: impl Future<Output = T>) -> T {

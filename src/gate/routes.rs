@@ -121,7 +121,8 @@ async fn account(State(gate): State<Arc<Gate>>, request: Request, next: Next) ->
     let matched = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let route = ROUTES.into_iter().find(|route| matched == Some(route)).unwrap_or("other");
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
-    let holder = gate.config.tokens.as_ref().and_then(|tokens| tokens.name(tokens.holder(request.headers())?));
+    let access = gate.access();
+    let holder = access.tokens.as_ref().and_then(|tokens| tokens.name(tokens.holder(request.headers())?));
     let client = holder.map(str::to_owned);
     let method = request.method().clone();
     let mut entry = Entry { gate: Arc::clone(&gate), route, method, peer, client, began: Instant::now(), ended: false };
@@ -133,7 +134,8 @@ async fn account(State(gate): State<Arc<Gate>>, request: Request, next: Next) ->
 
 /// Lets in who may ask, and not too often.
 async fn admit(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response<Body> {
-    let client = match (&gate.config.tokens, request.extensions().get::<Peer>()) {
+    let access = gate.access();
+    let client = match (&access.tokens, request.extensions().get::<Peer>()) {
         (Some(tokens), _) => tokens.holder(request.headers()).map(Client::Token).ok_or(Reason::Unauthorized),
         (None, peer) if is_ours(request.headers()) => Ok(peer.map_or(Client::Other, |peer| Client::at(peer.0.ip()))),
         (None, _) => Err(Reason::ForeignOrigin),

@@ -27,29 +27,38 @@ const BUFFER_BYTES: usize = 64 << 10;
 /// How long to wait when the system has no descriptors left.
 const BREATH: Duration = Duration::from_millis(100);
 
+/// What an operator tells a gate that serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// To end: at first in good order, the second time at once.
+    End,
+    /// To read tokens and certificates again.
+    Reload,
+}
+
 /// Who is at the other end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer(pub SocketAddr);
 
 impl Gate {
-    /// Serves until the first message of `ends`, and then until what is in
-    /// progress has ended, or the second message, or the time to drain is over.
+    /// Serves until `words` has the first [`Word::End`], and then until what is
+    /// in progress has ended, or the second, or the time to drain is over.
     /// Meanwhile `/readyz` tells that nothing new is taken.
     ///
     /// # Errors
     /// When the listener can't be used, or everybody is let in who can reach it
     /// from elsewhere.
-    pub async fn serve(self, listener: std::net::TcpListener, mut ends: mpsc::Receiver<()>) -> io::Result<()> {
+    pub async fn serve(self, listener: std::net::TcpListener, mut words: mpsc::Receiver<Word>) -> io::Result<()> {
         listener.set_nonblocking(true)?;
         let listener = TcpListener::from_std(listener)?;
         let address = listener.local_addr()?;
-        if self.config.tokens.is_none() && !address.ip().to_canonical().is_loopback() {
+        if self.access().tokens.is_none() && !address.ip().to_canonical().is_loopback() {
             return Err(io::Error::other("tokens are needed where others than this machine can ask: --tokens FILE"));
         }
         let gate = Arc::new(self);
         let graceful = GracefulShutdown::new();
         let room = Arc::new(Semaphore::new(gate.config.connections));
-        let scheme = if gate.config.tls.is_some() { "https" } else { "http" };
+        let scheme = if gate.access().tls.is_some() { "https" } else { "http" };
         gate.log.event(
             "listening",
             &[
@@ -60,7 +69,7 @@ impl Gate {
         );
         tokio::select! {
             () = gate.accept(&listener, &room, &graceful) => {}
-            Some(()) = ends.recv() => {}
+            () = gate.until_told(&mut words) => {}
         }
         gate.draining.store(true, Ordering::Relaxed);
         gate.log.event("draining", &[]);
@@ -69,7 +78,7 @@ impl Gate {
             () = gate.accept(&listener, &room, &graceful) => false,
             done = gate.places.acquire_many(all) => done.is_ok(),
             () = tokio::time::sleep(gate.config.drain) => false,
-            Some(()) = ends.recv() => false,
+            () = gate.until_told(&mut words) => false,
         };
         drop(listener);
         if ended {
@@ -78,6 +87,18 @@ impl Gate {
         }
         gate.log.event("ended", &[("complete", ended.into())]);
         Ok(())
+    }
+
+    /// Waits for the word to end, and does as the others say.
+    async fn until_told(&self, words: &mut mpsc::Receiver<Word>) {
+        loop {
+            match words.recv().await {
+                Some(Word::End) => return,
+                Some(Word::Reload) => self.reload(),
+                // Nobody is left who could say it.
+                None => std::future::pending().await,
+            }
+        }
     }
 
     async fn accept(self: &Arc<Self>, listener: &TcpListener, room: &Arc<Semaphore>, graceful: &GracefulShutdown) {
@@ -110,7 +131,7 @@ impl Gate {
         let _ = stream.set_nodelay(true);
         let silence = self.config.silence;
         let stream = Patient::new(stream, silence);
-        match &self.config.tls {
+        match &self.access().tls {
             None => http(stream, peer, router, watcher, silence).await,
             Some(tls) => {
                 if let Ok(Ok(stream)) = tokio::time::timeout(silence, tls.acceptor().accept(stream)).await {

@@ -7,51 +7,67 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 
+use crate::engine::Room;
 use crate::gate::answer::Refusal;
 use crate::gate::reason::Reason;
 use crate::input::Input;
+use crate::shelter::Files;
 
 /// The directory and its budget.
 #[derive(Debug)]
 pub(super) struct Spool {
-    place: Place,
+    place: PathBuf,
     limit: u64,
     largest: u64,
     used: Arc<AtomicU64>,
 }
 
+/// The same, for what scans unpack.
 #[derive(Debug)]
-enum Place {
-    /// Made for this gate, and removed with it.
-    Own(TempDir),
-    /// The operator's.
-    Given(PathBuf),
+struct Unpacked {
+    files: Files,
+    limit: u64,
+    used: Arc<AtomicU64>,
+}
+
+impl Room for Unpacked {
+    fn file(&self) -> io::Result<File> {
+        self.files.file()
+    }
+
+    fn take(&self, bytes: u64) -> io::Result<()> {
+        let before = self.used.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) > self.limit {
+            self.give_back(bytes);
+            return Err(io::Error::new(io::ErrorKind::StorageFull, "the spool is full"));
+        }
+        Ok(())
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
 }
 
 impl Spool {
-    /// A spool in `given` or in a directory of its own, which holds at most
-    /// `limit` bytes in all and `largest` in one file.
+    /// A spool in `given`, else where the system has temporary files, which
+    /// holds at most `limit` bytes in all and `largest` in one body.
     ///
     /// # Errors
     /// When files can't be made there.
     pub(super) fn new(given: Option<&Path>, limit: u64, largest: u64) -> io::Result<Self> {
-        let place = match given {
-            Some(path) => Place::Given(path.to_owned()),
-            None => Place::Own(tempfile::Builder::new().prefix("weighin-gate-").tempdir()?),
-        };
+        let place = given.map_or_else(tempfile::env::temp_dir, Path::to_owned);
         let spool = Self { place, limit, largest, used: Arc::default() };
-        tempfile::tempfile_in(spool.path())?;
+        tempfile::tempfile_in(&spool.place)?;
         Ok(spool)
     }
 
-    pub(super) fn path(&self) -> &Path {
-        match &self.place {
-            Place::Own(made) => made.path(),
-            Place::Given(path) => path,
-        }
+    /// Where scans put what they unpack: here, under the same limit.
+    pub(super) fn room(&self) -> io::Result<Arc<dyn Room>> {
+        let files = Files::start(self.place.clone())?;
+        Ok(Arc::new(Unpacked { files, limit: self.limit, used: Arc::clone(&self.used) }))
     }
 
     /// Bytes that are held now.
@@ -77,7 +93,7 @@ impl Spool {
 
     /// Begins to hold a body.
     pub(super) fn begin(&self) -> Result<Writer<'_>, Refusal> {
-        let file = tempfile::tempfile_in(self.path()).map_err(|error| full(&error))?;
+        let file = tempfile::tempfile_in(&self.place).map_err(|error| full(&error))?;
         let held = Held { used: Arc::clone(&self.used), bytes: 0 };
         Ok(Writer { spool: self, file: tokio::fs::File::from_std(file), held })
     }

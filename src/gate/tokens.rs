@@ -1,7 +1,7 @@
 //! Who may ask: bearer tokens (RFC 6750) from a file. Only their digests stay in
 //! memory, and all of them are compared in constant time.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use axum::http::{HeaderMap, header};
 use sha2::{Digest as _, Sha256};
@@ -14,7 +14,10 @@ const SHORTEST: usize = 16;
 
 /// Those who have a token.
 #[derive(Debug, Clone, Default)]
-pub struct Tokens(Vec<(String, [u8; 32])>);
+pub struct Tokens {
+    known: Vec<(String, [u8; 32])>,
+    file: PathBuf,
+}
 
 impl Tokens {
     /// Reads `NAME TOKEN` lines; `#` begins a comment. The name goes to the log.
@@ -44,7 +47,12 @@ impl Tokens {
         if tokens.is_empty() {
             return Err(wrong("there is no token in it".to_owned()));
         }
-        Ok(Self(tokens))
+        Ok(Self { known: tokens, file: file.to_owned() })
+    }
+
+    /// The same file as it is now.
+    pub(super) fn again(&self) -> Result<Self, GateError> {
+        Self::load(&self.file)
     }
 
     /// The number of whoever asks with these headers.
@@ -53,7 +61,7 @@ impl Tokens {
         let (scheme, token) = value.split_once(' ')?;
         let given = digest(token.trim());
         let mut holder = None;
-        for (index, (_, known)) in self.0.iter().enumerate() {
+        for (index, (_, known)) in self.known.iter().enumerate() {
             if bool::from(known.ct_eq(&given)) {
                 holder = Some(index);
             }
@@ -63,7 +71,7 @@ impl Tokens {
 
     /// The name of a holder.
     pub(super) fn name(&self, holder: usize) -> Option<&str> {
-        self.0.get(holder).map(|(name, _)| name.as_str())
+        self.known.get(holder).map(|(name, _)| name.as_str())
     }
 }
 

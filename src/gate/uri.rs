@@ -13,7 +13,7 @@ use crate::gate::fetch::unreachable;
 use crate::gate::pool::StopOnDrop;
 use crate::gate::{Gate, GateError, Reason};
 use crate::input::Input;
-use crate::remote::{Options, Remote, is_url};
+use crate::remote::{Listed, Options, Remote, is_url};
 use crate::report::FileReport;
 
 /// Prefixes below which objects may be read.
@@ -51,9 +51,42 @@ fn is_plain(uri: &str) -> bool {
 }
 
 impl Gate {
+    /// Whether what is at `uri` may be read.
+    pub(super) fn may_read(&self, uri: &str) -> bool {
+        self.config.uris.hold(uri)
+    }
+
+    /// The URIs of all objects below `uri`, which may be read, and of which
+    /// there are at most `most`.
+    pub(super) async fn objects(&self, uri: &str, most: usize) -> Result<Vec<String>, Refusal> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let _stop = StopOnDrop::new(&stop);
+        let remote = Remote::new(Handle::current(), Options::default(), stop);
+        let uri = uri.to_owned();
+        let listed = tokio::task::spawn_blocking(move || {
+            let mut listing = remote.open(&uri).map_err(|error| unreachable(error.to_string()))?.list();
+            let mut found = Vec::new();
+            while let Some(part) = listing.next_part() {
+                match part {
+                    Listed::Page(page) => found.extend(page.into_iter().map(|entry| entry.uri)),
+                    Listed::Not(unlisted) => return Err(unreachable(format!("{}: {}", unlisted.uri, unlisted.why))),
+                }
+                if found.len() > most {
+                    return Err(unreachable(format!("there are more than {most} objects at {uri}")));
+                }
+            }
+            Ok(found)
+        });
+        let found = listed.await.map_err(|_| Refusal::from(Reason::Failed))??;
+        if found.is_empty() {
+            return Err(unreachable("the store has no object there"));
+        }
+        Ok(found)
+    }
+
     /// Scans the object at `uri`, when it may be read.
     pub(super) async fn scan_uri(self: &Arc<Self>, uri: &str) -> Result<FileReport, Refusal> {
-        if !self.config.uris.hold(uri) {
+        if !self.may_read(uri) {
             return Err(Reason::UriNotAllowed.into());
         }
         let stop = Arc::new(AtomicBool::new(false));

@@ -8,15 +8,13 @@ use bytes::Bytes;
 use crate::engine::Depth;
 use crate::input::{to_u64, to_usize};
 
-/// Largest object that is fetched once, whatever reads it.
+/// Largest object that is kept as a whole while it is read.
 const WHOLE: u64 = 64 << 20;
 
-/// Bytes that are kept of larger ones.
-const PART: u64 = 16 << 20;
-
-fn kept(size: u64) -> u64 {
-    if size <= WHOLE { size.max(PART) } else { PART }
-}
+/// Bytes that are kept of larger ones: a member of an archive that is taken into
+/// memory is read more than once before, and the sweep is up to a few blocks
+/// behind.
+const PART: usize = 28 << 20;
 
 /// How many bytes of memory reading an object of `size` takes.
 pub(crate) fn weight(depth: Depth, size: u64) -> u64 {
@@ -36,6 +34,8 @@ pub(super) struct Plan {
     pub kept: usize,
     /// How much a cursor asks for at once.
     pub window: usize,
+    /// Not all of it is kept.
+    pub is_far: bool,
 }
 
 impl Plan {
@@ -43,10 +43,13 @@ impl Plan {
         match depth {
             // Hops from header to header: a zip of a gigabyte has some 300
             // members, and should not cost more than 1 MiB.
-            Depth::Header => Self { least: 2 << 10, most: 1 << 20, kept: 4 << 20, window: 1 << 10 },
-            // Every byte will be wanted. Parsers read some of it before the
-            // sweep does: what fits is kept for that, and otherwise a little.
-            Depth::Full => Self { least: 64 << 10, most: 4 << 20, kept: to_usize(kept(size)), window: 64 << 10 },
+            Depth::Header => Self { least: 2 << 10, most: 1 << 20, kept: 4 << 20, window: 1 << 10, is_far: true },
+            // Every byte will be wanted.
+            Depth::Full if size <= WHOLE => {
+                Self { least: 64 << 10, most: 4 << 20, kept: to_usize(size), window: 64 << 10, is_far: false }
+            }
+            // What is looked at before the sweep comes there is fetched again.
+            Depth::Full => Self { least: 2 << 10, most: 4 << 20, kept: PART, window: 1 << 10, is_far: true },
         }
     }
 }
@@ -144,7 +147,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let plan = Plan { least: 10, most: 10, kept: 35, window: 1 };
+        let plan = Plan { least: 10, most: 10, kept: 35, window: 1, is_far: true };
         let mut cache = Cache::new(plan);
         for offset in 0..100 {
             fetched(&mut cache, offset * 10, 1);

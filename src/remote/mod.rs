@@ -10,6 +10,7 @@ mod cache;
 mod fetch;
 mod listing;
 mod object;
+mod profile;
 mod store;
 
 use std::future::Future;

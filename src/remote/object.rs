@@ -179,4 +179,8 @@ impl ReadAt for Object {
     fn window(&self) -> usize {
         self.plan.window
     }
+
+    fn is_far(&self) -> bool {
+        self.plan.is_far
+    }
 }

@@ -18,7 +18,7 @@ use reqwest::Url;
 use super::fetch::{self, Pin};
 use super::listing::{Entry, Listing};
 use super::object::Object;
-use super::{Options, Remote, RemoteError, in_words};
+use super::{Options, Remote, RemoteError, in_words, profile};
 use crate::engine::Depth;
 
 const SCHEMES: [&str; 10] =
@@ -65,7 +65,14 @@ impl Store {
         let (scheme, prefix) = ObjectStoreScheme::parse(&url).map_err(|error| wrong(&error.to_string()))?;
         let base = base(&url, &prefix);
         let is_folder = url.path().ends_with('/') || prefix.as_ref().is_empty();
-        let built = build(&scheme, &url, &remote.options);
+        let profile = match scheme {
+            ObjectStoreScheme::AmazonS3 => {
+                profile::settings(&|name| std::env::var(name).ok(), !remote.options.anonymous)
+            }
+            _ => Ok(Vec::new()),
+        };
+        let profile = profile.map_err(RemoteError::Store)?;
+        let built = build(&scheme, &url, &remote.options, profile);
         let (objects, pages) = built.map_err(|error| in_words(&error))?;
         Ok(Self { remote: remote.clone(), objects, pages, base, prefix, is_folder })
     }
@@ -141,14 +148,25 @@ fn base(url: &Url, prefix: &Path) -> String {
 
 type Built = (Arc<dyn ObjectStore>, Option<Arc<dyn Pages>>);
 
-fn build(scheme: &ObjectStoreScheme, url: &Url, options: &Options) -> Result<Built, object_store::Error> {
+fn build(
+    scheme: &ObjectStoreScheme,
+    url: &Url,
+    options: &Options,
+    profile: Vec<(AmazonS3ConfigKey, String)>,
+) -> Result<Built, object_store::Error> {
     let timeout = format!("{}ms", options.timeout.as_millis());
     let retry =
         RetryConfig { max_retries: options.retries, retry_timeout: within(options), backoff: BackoffConfig::default() };
     let skip = if options.anonymous { "true" } else { "false" };
     // An endpoint that was configured without TLS is meant that way.
     let plain = |names: [&str; 3]| {
-        names.iter().any(|name| std::env::var(name).is_ok_and(|endpoint| endpoint.starts_with("http://")))
+        let by_profile = profile.iter().find(|(key, _)| *key == AmazonS3ConfigKey::Endpoint);
+        let named = names.iter().filter_map(|name| std::env::var(name).ok());
+        named.chain(by_profile.map(|(_, endpoint)| endpoint.clone())).any(|endpoint| endpoint.starts_with("http://"))
+    };
+    let s3 = || {
+        let builder = AmazonS3Builder::from_env();
+        profile.iter().fold(builder, |builder, (key, value)| builder.with_config(*key, value))
     };
     macro_rules! paged {
         ($builder:expr, $key:ident, $endpoints:expr) => {{
@@ -167,11 +185,9 @@ fn build(scheme: &ObjectStoreScheme, url: &Url, options: &Options) -> Result<Bui
         }};
     }
     Ok(match scheme {
-        ObjectStoreScheme::AmazonS3 => paged!(
-            AmazonS3Builder::from_env(),
-            AmazonS3ConfigKey,
-            ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"]
-        ),
+        ObjectStoreScheme::AmazonS3 => {
+            paged!(s3(), AmazonS3ConfigKey, ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"])
+        }
         ObjectStoreScheme::GoogleCloudStorage => paged!(
             GoogleCloudStorageBuilder::from_env(),
             GoogleConfigKey,

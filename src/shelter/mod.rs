@@ -7,6 +7,8 @@
 //! Other systems have none yet, and the report says so. What is open already
 //! stays open: outputs are opened before, rules and lists read before.
 
+#[cfg(feature = "remote")]
+mod files;
 #[cfg(target_os = "linux")]
 mod landlock;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
@@ -19,6 +21,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
+#[cfg(feature = "remote")]
+pub(crate) use files::Files;
 pub use signals::Signals;
 
 /// How much a sandbox matters.
@@ -129,20 +133,20 @@ pub fn close(wish: Wish) -> Result<Closed, NoSandbox> {
 }
 
 /// Closes the sandbox around this thread alone, and around the threads that it
-/// starts: for a service, whose other threads go on using the network. Files are
-/// read and made below `scratch` only; what is open already stays open.
+/// starts: for a service, whose other threads go on using the network. No file
+/// can be opened or made; what is open already stays open.
 ///
 /// It is one closing, not two: a service hands open files to its threads, and
 /// these have nothing to walk.
 ///
 /// # Errors
 /// When it is required, and something of it is missing.
-pub fn close_thread(wish: Wish, scratch: &Path) -> Result<Sandbox, NoSandbox> {
+pub fn close_thread(wish: Wish) -> Result<Sandbox, NoSandbox> {
     let mut closed = Closed { sandbox: Sandbox::off(), wish, scratch: None };
     if wish == Wish::Off {
         return Ok(closed.sandbox);
     }
-    match restrict_thread_files(scratch) {
+    match restrict_thread_files() {
         Ok(abi) => closed.sandbox.landlock = Some(abi),
         Err(why) => closed.sandbox.missing.push(format!("no Landlock: {why}")),
     }
@@ -217,12 +221,12 @@ fn restrict_files(read: &[PathBuf], scratch: Option<&Path>) -> Result<u32, Strin
 }
 
 #[cfg(target_os = "linux")]
-fn restrict_thread_files(scratch: &Path) -> Result<u32, String> {
-    landlock::restrict_below(scratch)
+fn restrict_thread_files() -> Result<u32, String> {
+    landlock::restrict_all()
 }
 
 #[cfg(not(target_os = "linux"))]
-fn restrict_thread_files(_scratch: &Path) -> Result<u32, String> {
+fn restrict_thread_files() -> Result<u32, String> {
     Err("this system has none".to_owned())
 }
 

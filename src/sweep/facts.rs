@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::artifact::{Artifact, Gap};
 use crate::evidence::{Evidence, Kind, Span};
 use crate::formats;
+use crate::report::{Excerpt, Finding};
 use crate::rules::RuleSet;
 
 /// Most compressed bytes that are kept of one object; with more facts than that,
@@ -30,6 +31,8 @@ pub(super) struct Kept {
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<[u8; 32]>,
     facts: Vec<Fact>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    shown: Vec<Shown>,
     gaps: Vec<Gap>,
     members: Vec<Kept>,
 }
@@ -41,6 +44,30 @@ struct Fact {
     attributes: Vec<(String, String)>,
     offset: u64,
     length: u64,
+}
+
+/// What stands around a fact that was a finding. The limits of the scan bound
+/// how many there are, and their size.
+#[derive(Debug, Serialize, Deserialize)]
+struct Shown {
+    kind: String,
+    value: String,
+    offset: u64,
+    excerpt: Excerpt,
+}
+
+impl Shown {
+    fn of(finding: &Finding) -> Option<Self> {
+        let excerpt = finding.excerpt.clone()?;
+        let (kind, value) = (finding.evidence.kind.clone(), finding.evidence.value.clone());
+        Some(Self { kind, value, offset: finding.location.offset, excerpt })
+    }
+
+    /// Whether a finding, by whatever rule, is about the same.
+    fn fits(&self, finding: &Finding) -> bool {
+        let evidence = &finding.evidence;
+        self.offset == finding.location.offset && self.kind == evidence.kind && self.value == evidence.value
+    }
 }
 
 impl Kept {
@@ -61,6 +88,7 @@ impl Kept {
             formats: artifact.formats.iter().map(|format| (*format).to_owned()).collect(),
             sha256: artifact.sha256,
             facts: facts.collect(),
+            shown: artifact.findings.iter().filter_map(Shown::of).collect(),
             gaps: artifact.gaps.clone(),
             members: artifact.members.iter().map(Self::of).collect(),
         }
@@ -77,6 +105,9 @@ impl Kept {
         artifact.members = self.members.into_iter().map(|member| member.judged(rules, digests)).collect();
         digests.compare(&mut artifact);
         rules.judge(&mut artifact);
+        for finding in &mut artifact.findings {
+            finding.excerpt = self.shown.iter().find(|shown| shown.fits(finding)).map(|shown| shown.excerpt.clone());
+        }
         artifact
     }
 }

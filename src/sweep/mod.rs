@@ -55,8 +55,7 @@ pub struct Options {
     pub again: bool,
     /// Where Parquet files go.
     pub parquet: Option<PathBuf>,
-    /// Whether scanning threads are confined: they then make temporary files in
-    /// a directory of their own, which a process can choose once.
+    /// Whether scanning threads are confined.
     pub sandbox: Wish,
     /// Seconds since 1970 that the sweep calls now.
     pub now: i64,
@@ -352,7 +351,7 @@ impl Course<'_, '_, '_> {
     /// What was found before still holds.
     fn leave(&mut self, offer: &Offer, known: &Known) -> Result<(), SweepError> {
         if known.is_blank {
-            self.count(FileReport::new(offer.uri.as_str(), Artifact::new(offer.uri.as_str(), offer.size)), &[]);
+            self.count(offer.report(Artifact::new(offer.uri.as_str(), offer.size)), &[]);
             return Ok(());
         }
         if let Some((file, new)) = self.state.report(&offer.uri, &self.run)? {

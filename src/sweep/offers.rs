@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use crate::artifact::{Artifact, Gap, GapReason};
+use crate::engine::StoredDigest;
 use crate::remote::{Entry, Listed, Listing, Remote, RemoteError, Store, is_url};
 use crate::report::FileReport;
-use crate::source::{self, Found};
+use crate::source::{self, Found, HubFile};
 
 /// Files that are offered at once, as a page of a store would be.
 const PAGE: usize = 1000;
@@ -63,6 +64,10 @@ pub(super) struct Offer {
     pub last_modified: Option<i64>,
     /// Why it can't be examined.
     pub problem: Option<Gap>,
+    /// What it is on the Hugging Face Hub, by the first of its names there.
+    pub hub: Option<HubFile>,
+    /// The digest that it must have, because of where it is.
+    pub digest: Option<StoredDigest>,
     pub source: Source,
 }
 
@@ -86,6 +91,8 @@ impl Offer {
             version_id: None,
             last_modified: None,
             problem: Some(gap),
+            hub: None,
+            digest: None,
             source: Source::None,
         }
     }
@@ -99,6 +106,8 @@ impl Offer {
             version_id: entry.version().map(str::to_owned),
             last_modified: Some(entry.modified()),
             problem: None,
+            hub: None,
+            digest: None,
             source: Source::Object(Box::new((store.clone(), entry))),
         }
     }
@@ -110,6 +119,8 @@ impl Offer {
         }
         let mut offer = Self { size: found.size, ..Self::unreadable(uri, Gap::new(GapReason::Unreadable, "")) };
         offer.problem = None;
+        offer.hub = found.links.into_iter().next().map(|link| link.file);
+        offer.digest = found.digest;
         offer.see(&found.path);
         offer.source = Source::File(found.path);
         offer
@@ -133,6 +144,20 @@ impl Offer {
                 self.source = Source::Open(file, len);
             }
             Err(error) => self.problem = Some(Gap::new(GapReason::Unreadable, error.to_string())),
+        }
+    }
+
+    /// The name that hints at what it is: that of a blob in a cache says nothing.
+    pub(super) fn name(&self) -> &str {
+        self.hub.as_ref().map_or(&self.uri, |file| &file.path)
+    }
+
+    /// A report about it, under the name by which people know it.
+    pub(super) fn report(&self, artifact: Artifact) -> FileReport {
+        let report = FileReport::new(self.uri.as_str(), artifact);
+        match &self.hub {
+            Some(file) => report.named(file, &self.uri),
+            None => report,
         }
     }
 

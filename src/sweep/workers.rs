@@ -4,14 +4,11 @@
 use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread::Scope;
 use std::time::SystemTime;
-
-use tempfile::TempDir;
 
 use super::facts::{self, Kept};
 use super::offers::{Offer, Source};
@@ -22,7 +19,7 @@ use crate::input::{Input, ReadAt, to_u64};
 use crate::remote::Object;
 use crate::report::{Fetched, FileReport};
 use crate::scanner::{STACK_BYTES, unexamined};
-use crate::shelter::{self, NoSandbox, Sandbox, Wish};
+use crate::shelter::{self, Files, NoSandbox, Sandbox, Wish};
 use crate::{Scanner, Worker};
 
 /// What is to be done with an object.
@@ -103,13 +100,12 @@ pub(super) fn with_pool<T>(
     let (tasks, queue) = mpsc::sync_channel(threads.saturating_mul(2));
     let queue = Mutex::new(queue);
     let (tell, done) = mpsc::channel();
-    let scratch = scratch(options.sandbox)?;
-    let place = scratch.as_ref().map_or(Path::new("/"), TempDir::path);
+    let files = Files::start(tempfile::env::temp_dir()).map_err(|error| SweepError::Thread(error.to_string()))?;
     std::thread::scope(|scope| {
         let (close, closed) = mpsc::channel();
         for _ in 0..threads {
             let told = Told { close: close.clone(), done: tell.clone() };
-            start(scope, scanner, &queue, &budget, (options.sandbox, place), told)?;
+            start(scope, scanner, &queue, &budget, (options.sandbox, files.clone()), told)?;
         }
         drop((tell, close));
         let mut sandbox = Sandbox::off();
@@ -119,21 +115,6 @@ pub(super) fn with_pool<T>(
         }
         with(Pool { tasks, done, busy: 0, sandbox, _scope: std::marker::PhantomData })
     })
-}
-
-/// Where temporary files go from now on: the only place where confined threads
-/// can make some.
-fn scratch(wish: Wish) -> Result<Option<TempDir>, SweepError> {
-    if wish == Wish::Off {
-        return Ok(None);
-    }
-    let directory = tempfile::Builder::new().prefix("weighin-").tempdir();
-    let directory =
-        directory.map_err(|error| SweepError::Thread(format!("a directory for temporary files: {error}")))?;
-    // Fails in a process that has chosen another one; what needs a temporary
-    // file is then a gap.
-    let _ = tempfile::env::override_temp_dir(directory.path());
-    Ok(Some(directory))
 }
 
 /// To whom a thread tells what.
@@ -147,19 +128,19 @@ fn start<'scope, 'env>(
     scanner: &'env Scanner<'_>,
     queue: &'env Mutex<Receiver<Task>>,
     budget: &'env Budget,
-    (wish, scratch): (Wish, &'env Path),
+    (wish, files): (Wish, Files),
     told: Told,
 ) -> Result<(), SweepError> {
     let work = move || {
         let Told { close, done: tell } = told;
-        let closed = shelter::close_thread(wish, scratch);
+        let closed = shelter::close_thread(wish);
         let refused = closed.is_err();
         if close.send(closed).is_err() || refused {
             return;
         }
         // Nobody starts before all have told.
         drop(close);
-        let mut worker = scanner.worker();
+        let mut worker = scanner.worker_in(Arc::new(files));
         loop {
             let task = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(task) = task else { break };
@@ -200,7 +181,7 @@ fn examine(scanner: &Scanner<'_>, worker: &mut Worker<'_>, task: Task, budget: &
             (artifact, kept, false)
         }
     };
-    let file = FileReport::new(offer.uri.as_str(), artifact).fetched(fetched);
+    let file = offer.report(artifact).fetched(fetched);
     Done { target, offer, file, facts, judged_again }
 }
 
@@ -232,7 +213,9 @@ fn read(worker: &mut Worker<'_>, offer: &mut Offer, fetched: &mut Fetched) -> Ar
         Source::Open(file, len) => {
             let counted = Arc::new(Counted { file, read: AtomicU64::new(0) });
             let before = counted.state();
-            let mut artifact = worker.examine(&offer.uri, Input::positioned(Arc::<Counted>::clone(&counted), len));
+            let input = Input::positioned(Arc::<Counted>::clone(&counted), len);
+            let digest = offer.digest.take();
+            let mut artifact = worker.examine_placed(offer.name(), input, digest);
             if counted.state() != before {
                 artifact.gaps.push(Gap::new(GapReason::Changed, "the file was written to while it was read"));
             }

@@ -96,6 +96,13 @@ gate ending
 kill -TERM "$gate"
 wait "$gate"
 echo "end: SIGTERM, exit 0"
+gate again
+kill -HUP "$gate"
+for _ in $(seq 50); do grep -q '"event":"reload"' "$work/again.log" && break; sleep 0.1; done
+grep -q '"event":"reload"' "$work/again.log"
+kill -TERM "$gate"
+wait "$gate"
+echo "again: SIGHUP does not end it"
 
 echo "== MLflow"
 mlflow_port=$(free_port)

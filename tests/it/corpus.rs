@@ -1,6 +1,5 @@
 //! Every sample of the corpus gets the verdict that its manifest promises.
 
-use rayon::prelude::*;
 use weighin::Scanner;
 use weighin::report::{FileReport, Verdict};
 
@@ -21,8 +20,10 @@ const OPEN: &[(&str, &str)] = &[];
 #[test]
 fn every_sample_gets_its_verdict() {
     let scanner = Scanner::new(rules());
+    // One after another: a scan has threads of its own, and a thread that waits
+    // for them would begin the next sample on top of this one, until its stack ends.
     let wrong: Vec<String> = samples()
-        .par_iter()
+        .iter()
         .filter_map(|sample| {
             let reports: Vec<FileReport> = scanner.scan(&files_of(sample), &()).files;
             assert!(!reports.is_empty(), "{} is not there", sample.path);

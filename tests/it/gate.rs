@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use weighin::Policy;
-use weighin::gate::{Config, Gate, Reason, Sink, Tls, Tokens, openapi, reason_table};
+use weighin::gate::{Config, Gate, Reason, Sink, Tokens, Word, openapi, reason_table};
 
 use crate::check::{golden, root};
 
@@ -29,7 +29,7 @@ pub fn none() -> Policy {
 pub struct Running {
     pub address: SocketAddr,
     pub log: Arc<Mutex<Vec<String>>>,
-    ends: mpsc::Sender<()>,
+    pub words: mpsc::Sender<Word>,
     thread: Option<JoinHandle<std::io::Result<()>>>,
 }
 
@@ -41,14 +41,14 @@ impl Running {
         let gate = Gate::new(config, policy, sink).expect("a gate");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
-        let (ends, end) = mpsc::channel(2);
+        let (words, told) = mpsc::channel(2);
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-            let served = runtime.block_on(gate.serve(listener, end));
+            let served = runtime.block_on(gate.serve(listener, told));
             runtime.shutdown_timeout(Duration::from_secs(1));
             served
         });
-        Self { address, log, ends, thread: Some(thread) }
+        Self { address, log, words, thread: Some(thread) }
     }
 
     pub fn connect(&self) -> TcpStream {
@@ -74,7 +74,7 @@ impl Running {
 
     /// Lets it end, and waits until it has.
     pub fn end(mut self) -> Vec<String> {
-        self.ends.blocking_send(()).expect("it serves");
+        self.words.blocking_send(Word::End).expect("it serves");
         self.join();
         std::mem::take(&mut self.log.lock().expect("unpoisoned"))
     }
@@ -92,7 +92,7 @@ impl Running {
     }
 
     /// Waits until a metric has a value.
-    fn wait_for(&self, name: &str, value: f64) {
+    pub fn wait_for(&self, name: &str, value: f64) {
         while self.metric(name) != Some(value) {
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -102,7 +102,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         for _ in 0..2 {
-            let _ = self.ends.try_send(());
+            let _ = self.words.try_send(Word::End);
         }
         self.join();
     }
@@ -146,13 +146,13 @@ fn unchunk(mut body: &str) -> String {
     whole
 }
 
-fn quick() -> Config {
+pub fn quick() -> Config {
     let mut config = Config::default();
     config.threads = 2;
     config
 }
 
-fn said(reason: Reason) -> (u16, String) {
+pub fn said(reason: Reason) -> (u16, String) {
     (reason.status(), reason.name().to_owned())
 }
 
@@ -428,7 +428,7 @@ fn when_it_ends_what_is_in_progress_ends_first() {
     slow.write_all(head.as_bytes()).expect("sent");
     gate.wait_for("weighin_gate_places_used ", 1.0);
     assert_eq!(gate.get("/readyz").status, 200);
-    gate.ends.blocking_send(()).expect("it serves");
+    gate.words.blocking_send(Word::End).expect("it serves");
     while gate.get("/readyz").status != 503 {
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -460,37 +460,6 @@ fn numbers_tell_what_happened() {
     assert_eq!(gate.metric("weighin_gate_scan_seconds_count"), Some(2.0));
     assert_eq!(gate.metric("weighin_gate_scan_seconds_bucket{le=\"+Inf\"}"), Some(2.0));
     assert!(gate.metric("weighin_gate_scanned_bytes_total") > Some(0.0));
-}
-
-/// The certificate is made by `tests/gate/tls/make.sh`; its key guards nothing.
-#[test]
-fn connections_can_be_encrypted() {
-    use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
-
-    let tls = root().join("tests/gate/tls");
-    let mut config = quick();
-    config.tls = Some(Tls::load(&tls.join("cert.pem"), &tls.join("key.pem")).expect("a certificate"));
-    let gate = Running::start(config, none());
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(tls.join("cert.pem")).expect("a certificate")).expect("added");
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let client = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let name = ServerName::try_from("localhost").expect("a name");
-    let connection = rustls::ClientConnection::new(Arc::new(client), name).expect("a connection");
-    let mut stream = rustls::StreamOwned::new(connection, gate.connect());
-    stream
-        .write_all(b"POST /v1/scan HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\nN.")
-        .expect("sent");
-    assert_eq!(Response::read(&mut stream).reason(), said(Reason::Passed));
-    // Somebody who does not know costs nothing.
-    let mut plain = gate.connect();
-    plain.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("sent");
-    assert_ne!(Response::read(&mut plain).status, 200);
-    assert!(Tls::load(&tls.join("key.pem"), &tls.join("cert.pem")).is_err());
 }
 
 #[test]
@@ -525,76 +494,4 @@ fn the_documentation_has_the_table() {
     }
     let kept = std::fs::read_to_string(&path).expect("docs/gate.md is there");
     assert!(kept == current, "docs/gate.md is not current; run WEIGHIN_UPDATE=1 cargo test");
-}
-
-/// The command line as a service, which ends by SIGTERM when it is dropped.
-#[cfg(all(unix, feature = "sweep"))]
-struct Service {
-    child: std::process::Child,
-    address: SocketAddr,
-}
-
-#[cfg(all(unix, feature = "sweep"))]
-impl Service {
-    fn start(mut command: std::process::Command) -> Self {
-        use std::io::BufRead as _;
-
-        let mut child = command.stderr(std::process::Stdio::piped()).spawn().expect("it runs");
-        let mut lines = std::io::BufReader::new(child.stderr.take().expect("piped")).lines();
-        let listening = lines.find_map(|line| {
-            let line: Value = serde_json::from_str(&line.ok()?).ok()?;
-            line["address"].as_str()?.strip_prefix("http://")?.parse().ok()
-        });
-        // It goes on to log, and somebody must read that.
-        std::thread::spawn(move || lines.count());
-        Self { child, address: listening.expect("it says where") }
-    }
-
-    fn ask(&self, uri: &str) -> Response {
-        let body = format!("{{\"uri\": \"{uri}\"}}");
-        let mut stream = TcpStream::connect(self.address).expect("it listens");
-        let head = "POST /v1/scan HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json";
-        stream.write_all(format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes()).expect("sent");
-        Response::read(&mut stream)
-    }
-
-    fn end(mut self) -> Option<i32> {
-        let pid = self.child.id().to_string();
-        assert!(std::process::Command::new("kill").arg(pid).status().expect("it runs").success());
-        self.child.wait().expect("it ends").code()
-    }
-}
-
-/// Objects of a store are read by closed threads, over connections of others.
-#[test]
-#[cfg(all(unix, feature = "sweep"))]
-fn objects_are_scanned_by_their_uri() {
-    use crate::store::{Fault, Store, Stored};
-
-    let store = Store::new();
-    store.put("models/honest.pkl", Stored::new(sample(HONEST)));
-    store.put("models/evil.pkl", Stored::new(sample(EVIL)));
-    store.put("models/short.pkl", Stored::new(sample(HONEST)).with(Fault::OtherRange));
-    store.put("other/honest.pkl", Stored::new(sample(HONEST)));
-    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("weighin"));
-    for (name, value) in [
-        ("AWS_ENDPOINT_URL", store.endpoint.as_str()),
-        ("AWS_ACCESS_KEY_ID", "key"),
-        ("AWS_SECRET_ACCESS_KEY", "secret"),
-        ("AWS_REGION", "us-east-1"),
-    ] {
-        command.env(name, value);
-    }
-    command.args(["gate", "--no-config", "--listen", "127.0.0.1:0", "--uri-prefix", "s3://bucket/models/"]);
-    let service = Service::start(command);
-    assert_eq!(service.ask("s3://bucket/models/honest.pkl").reason(), said(Reason::Passed));
-    let evil = service.ask("s3://bucket/models/evil.pkl");
-    assert_eq!(evil.reason(), said(Reason::Findings));
-    let report = &evil.json()["report"];
-    assert_eq!(report["files"][0]["path"], "s3://bucket/models/evil.pkl");
-    assert!(!cfg!(target_os = "linux") || report["sandbox"]["state"] == "full", "{report}");
-    assert_eq!(service.ask("s3://bucket/models/none.pkl").reason(), said(Reason::Unreachable));
-    assert_eq!(service.ask("s3://bucket/models/short.pkl").json()["decision"], "deny");
-    assert_eq!(service.ask("s3://bucket/other/honest.pkl").reason(), said(Reason::UriNotAllowed));
-    assert_eq!(service.end(), Some(0));
 }

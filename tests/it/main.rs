@@ -7,11 +7,15 @@ mod cli;
 mod companions;
 mod corpus;
 mod dvc;
+#[cfg(feature = "sweep")]
+mod elsewhere;
 mod endless;
 mod excerpts;
 mod faults;
 #[cfg(feature = "gate")]
 mod gate;
+#[cfg(feature = "gate")]
+mod gate_service;
 mod generated;
 mod hostile;
 mod hub;
@@ -24,6 +28,8 @@ mod reports;
 mod rules;
 mod sandbox;
 mod schema;
+#[cfg(feature = "sweep")]
+mod sparse;
 #[cfg(feature = "sweep")]
 mod store;
 mod strings;

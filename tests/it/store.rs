@@ -53,6 +53,12 @@ pub struct Stored {
     answers: usize,
 }
 
+impl From<crate::sparse::Sparse> for Stored {
+    fn from(sparse: crate::sparse::Sparse) -> Self {
+        Self::sparse(sparse.len, sparse.parts)
+    }
+}
+
 impl Stored {
     pub fn new(bytes: Vec<u8>) -> Self {
         let etag = format!("\"{:08x}-{}\"", crc32fast::hash(&bytes), bytes.len());
@@ -79,6 +85,27 @@ impl Stored {
             }
         };
         Self { len, content: Arc::new(content), etag: "\"sparse\"".to_owned(), fault: None, answers: 0 }
+    }
+
+    /// The same with `bytes` at `at`.
+    pub fn over(mut self, at: u64, bytes: &[u8]) -> Self {
+        let (below, bytes) = (self.content, bytes.to_vec());
+        self.content = Arc::new(move |offset, to| {
+            below(offset, to);
+            let from = usize::try_from(at.saturating_sub(offset)).expect("small").min(to.len());
+            let skipped = usize::try_from(offset.saturating_sub(at)).expect("small").min(bytes.len());
+            let shown = &bytes[skipped..];
+            let length = shown.len().min(to.len() - from);
+            to[from..from + length].copy_from_slice(&shown[..length]);
+        });
+        self
+    }
+
+    /// All of it.
+    pub fn all(&self) -> Vec<u8> {
+        let mut bytes = vec![0; usize::try_from(self.len).expect("small")];
+        (self.content)(0, &mut bytes);
+        bytes
     }
 
     pub fn with(mut self, fault: Fault) -> Self {

@@ -2,13 +2,13 @@
 //! a store does makes a model clean that was not examined.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use assert_cmd::Command;
 use serde_json::Value;
 
 use crate::check;
 use crate::store::{FAULTS, Fault, Store, Stored};
+use crate::{elsewhere, sparse};
 
 const HONEST: &str = "pickle/honest-dict-p4.pkl";
 const EVIL: &str = "pickle/reduce-os-system-p4.pkl";
@@ -42,9 +42,13 @@ pub struct Swept {
 }
 
 pub fn sweep(store: &Store, args: &[&str]) -> Swept {
+    swept(sweeper(store), args)
+}
+
+fn swept(mut command: Command, args: &[&str]) -> Swept {
     let dir = tempfile::tempdir().expect("a directory");
     let lines = dir.path().join("lines");
-    let output = sweeper(store)
+    let output = command
         .args(["--format", "json", "--output", &format!("jsonl={}", lines.display())])
         .args(args)
         .output()
@@ -162,78 +166,13 @@ fn scanning_threads_are_confined() {
     assert_eq!(free.report["sandbox"]["state"], "off");
 }
 
-/// A safetensors file of `len` bytes with tensors of 64 MiB.
 pub fn safetensors(len: u64) -> Stored {
-    let mut entries = Vec::new();
-    let mut at = 0;
-    let guess = len - (1 << 20);
-    while at < guess {
-        let end = (at + (64 << 20)).min(guess);
-        entries.push(format!(
-            "\"t{}\":{{\"dtype\":\"U8\",\"shape\":[{}],\"data_offsets\":[{at},{end}]}}",
-            entries.len(),
-            end - at
-        ));
-        at = end;
-    }
-    let mut header = format!("{{{}}}", entries.join(",")).into_bytes();
-    header.resize(header.len().next_multiple_of(8), b' ');
-    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
-    bytes.extend(header);
-    let len = bytes.len() as u64 + guess;
-    Stored::sparse(len, [(0, bytes)].into())
+    sparse::safetensors(len).into()
 }
 
 /// A PyTorch archive with `count` storages of `each` bytes.
 pub fn torch(count: u64, each: u32) -> Stored {
-    let mut parts = BTreeMap::new();
-    let mut central = Vec::new();
-    let mut at: u64 = 0;
-    let zeros = crc32fast::hash(&vec![0; each as usize]);
-    let pickle = sample(HONEST);
-    let mut members =
-        vec![("archive/data.pkl".to_owned(), pickle.len() as u32, crc32fast::hash(&pickle), Some(pickle))];
-    members.extend((0..count).map(|n| (format!("archive/data/{n}"), each, zeros, None)));
-    members.push(("archive/version".to_owned(), 2, crc32fast::hash(b"3\n"), Some(b"3\n".to_vec())));
-    for (name, size, crc, content) in members {
-        let mut local = b"PK\x03\x04\0\0\0\0\0\0\0\0\0\0".to_vec();
-        for field in [crc, size, size] {
-            local.extend(field.to_le_bytes());
-        }
-        local.extend((name.len() as u16).to_le_bytes());
-        // Padding to 64 bytes, as PyTorch does it.
-        let padding = (64 - (at + 30 + name.len() as u64 + 4) % 64) % 64;
-        local.extend((padding as u16 + 4).to_le_bytes());
-        local.extend(name.as_bytes());
-        local.extend(b"FB");
-        local.extend((padding as u16).to_le_bytes());
-        local.extend(vec![b'Z'; padding as usize]);
-        let mut entry = b"PK\x01\x02\0\0\0\0\0\0\0\0\0\0\0\0".to_vec();
-        for field in [crc, size, size] {
-            entry.extend(field.to_le_bytes());
-        }
-        entry.extend((name.len() as u16).to_le_bytes());
-        entry.extend([0; 12]);
-        entry.extend((at as u32).to_le_bytes());
-        entry.extend(name.as_bytes());
-        central.push(entry);
-        let data = at + local.len() as u64;
-        local.extend(content.unwrap_or_default());
-        parts.insert(at, local);
-        at = data + u64::from(size);
-    }
-    let directory: Vec<u8> = central.concat();
-    let mut end = directory.clone();
-    end.extend(b"PK\x05\x06\0\0\0\0");
-    for _ in 0..2 {
-        end.extend((central.len() as u16).to_le_bytes());
-    }
-    end.extend((directory.len() as u32).to_le_bytes());
-    end.extend((at as u32).to_le_bytes());
-    end.extend([0, 0]);
-    let len = at + end.len() as u64;
-    parts.insert(at, end);
-    Stored::sparse(len, parts)
+    sparse::torch(&sample(HONEST), count, each).into()
 }
 
 /// At header depth, size does not matter.
@@ -262,25 +201,54 @@ fn headers_cost_little() {
     assert_eq!(sent, total, "what is reported is what was sent");
 }
 
-/// Every byte is fetched: once, and again where a parser has read it before the
-/// sweep does, and it is too much to keep.
+/// Every byte is fetched, and hardly any twice, whatever parsers read before the
+/// sweep over all bytes does.
 #[test]
-fn at_full_depth_every_byte_is_fetched() {
+fn at_full_depth_every_byte_is_fetched_once() {
     let store = Store::new();
-    store.put("model.safetensors", safetensors(80 << 20));
-    store.put("small.pt", torch(10, 4 << 20));
-    store.put("large.pt", torch(20, 4 << 20));
+    let evil = sample(EVIL);
+    let elf = sample("safetensors/tensor-elf.safetensors");
+    let elf = &elf[memchr::memmem::find(&elf, b"\x7fELF").expect("an executable")..];
+    let objects = [
+        ("small.pt", torch(10, 4 << 20), 100),
+        // More than is kept of an object.
+        ("large.safetensors", safetensors(200 << 20).over((8 << 20) - 9, &evil).over(130 << 20, elf), 101),
+        ("large.pt", torch(50, 4 << 20), 102),
+        ("many.pt", torch(800, 128 << 10).over(70 << 20, elf), 105),
+        // Members that are not taken into memory.
+        ("few.pt", torch(3, 40 << 20).over(100 << 20, elf), 102),
+        ("large.gguf", Stored::from(sparse::gguf(80 << 20)).over(60 << 20, &evil), 101),
+    ];
+    for (key, object, _) in &objects {
+        store.put(key, object.clone());
+    }
     let swept = sweep(&store, &["s3://bucket"]);
-    for (key, percent) in [("model.safetensors", 101), ("small.pt", 100), ("large.pt", 205)] {
+    let (_, sent) = store.got();
+    let mut total = 0;
+    for (key, object, percent) in objects {
         let line = swept.line(key);
         let (bytes, requests) = swept.read(key);
-        let size = line["size"].as_u64().expect("a size");
-        println!("{key}: {bytes} of {size} bytes in {requests} requests");
+        println!("{key}: {bytes} of {} bytes in {requests} requests", object.len);
         assert_eq!(line["gaps"], Value::Array(Vec::new()), "{line:#}");
-        assert!(line["sha256"].is_string());
-        let most = size * percent / 100;
-        assert!((size..=most).contains(&bytes), "{key}: {bytes} of {size} bytes in {requests} requests");
+        let most = object.len * percent / 100;
+        assert!((object.len..=most).contains(&bytes), "{key}: {bytes} of {} bytes in {requests} requests", object.len);
+        total += bytes;
+        let here = check::scan(key, &object.all());
+        assert_eq!(line["sha256"].as_str(), here.sha256.as_deref(), "{key}");
+        let found = |rules: Vec<&str>, offsets: Vec<u64>| rules.into_iter().map(str::to_owned).zip(offsets).collect();
+        let wanted: Vec<(String, u64)> = found(
+            here.findings.iter().map(|finding| finding.rule.as_str()).collect(),
+            here.findings.iter().map(|finding| finding.location.offset).collect(),
+        );
+        let findings = line["findings"].as_array().expect("findings");
+        let told: Vec<(String, u64)> = found(
+            findings.iter().filter_map(|finding| finding["rule"].as_str()).collect(),
+            findings.iter().filter_map(|finding| finding["location"]["offset"].as_u64()).collect(),
+        );
+        assert_eq!(told, wanted, "{key}");
+        assert_eq!(told.is_empty(), matches!(key, "small.pt" | "large.pt"), "{key}: {told:?}");
     }
+    assert_eq!(sent, total, "what is reported is what was sent");
 }
 
 /// Whatever a store does, an honest model that could not be read is not clean,
@@ -359,53 +327,101 @@ fn a_store_that_can_t_be_listed_is_not_clean() {
 }
 
 /// Signatures, paging and the rest by somebody else's server.
-mod elsewhere {
-    use super::*;
-    use hyper_util::rt::TokioIo;
-    use s3s::auth::SimpleAuth;
-    use s3s::service::S3ServiceBuilder;
-
-    /// A server over a directory whose folders are buckets.
-    fn serve(root: &Path) -> (tokio::runtime::Runtime, Store) {
-        let mut service = S3ServiceBuilder::new(s3s_fs::FileSystem::new(root).expect("a directory"));
-        service.set_auth(SimpleAuth::from_single("key", "secret"));
-        let service = service.build();
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
-        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
-        let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
-        runtime.spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let service = service.clone();
-                tokio::spawn(async move {
-                    let http = hyper::server::conn::http1::Builder::new();
-                    http.serve_connection(TokioIo::new(stream), service).await.ok();
-                });
-            }
-        });
-        let mut store = Store::new();
-        store.endpoint = endpoint;
-        (runtime, store)
+#[test]
+fn another_server_is_understood() {
+    let root = tempfile::tempdir().expect("a directory");
+    let bucket = root.path().join("bucket/deep");
+    std::fs::create_dir_all(&bucket).expect("made");
+    for n in 0..1100 {
+        std::fs::write(bucket.join(format!("{n}.pkl")), sample(HONEST)).expect("written");
     }
+    std::fs::write(bucket.join("evil.pkl"), sample(EVIL)).expect("written");
+    let (_runtime, endpoint) = elsewhere::serve(root.path(), true);
+    let mut store = Store::new();
+    store.endpoint = endpoint;
+    let state = root.path().join("state.db").to_string_lossy().into_owned();
+    let swept = sweep(&store, &["s3://bucket/deep", "--state", &state]);
+    assert_eq!((swept.code, swept.lines.len()), (1, 1101), "{}", swept.error);
+    assert_eq!(swept.report["summary"]["clean"], 1100);
+    let again = sweep(&store, &["s3://bucket/deep", "--state", &state]);
+    assert_eq!((again.code, again.lines.len()), (1, 0), "listings without tags go by the time");
+    let output = sweeper(&store).env("AWS_SECRET_ACCESS_KEY", "wrong").arg("s3://bucket").output().expect("it runs");
+    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+}
 
-    #[test]
-    fn another_server_is_understood() {
-        let root = tempfile::tempdir().expect("a directory");
-        let bucket = root.path().join("bucket/deep");
-        std::fs::create_dir_all(&bucket).expect("made");
-        for n in 0..1100 {
-            std::fs::write(bucket.join(format!("{n}.pkl")), sample(HONEST)).expect("written");
-        }
-        std::fs::write(bucket.join("evil.pkl"), sample(EVIL)).expect("written");
-        let (_runtime, store) = serve(root.path());
-        let state = root.path().join("state.db").to_string_lossy().into_owned();
-        let swept = sweep(&store, &["s3://bucket/deep", "--state", &state]);
-        assert_eq!((swept.code, swept.lines.len()), (1, 1101), "{}", swept.error);
-        assert_eq!(swept.report["summary"]["clean"], 1100);
-        let again = sweep(&store, &["s3://bucket/deep", "--state", &state]);
-        assert_eq!((again.code, again.lines.len()), (1, 0), "listings without tags go by the time");
-        let output =
-            sweeper(&store).env("AWS_SECRET_ACCESS_KEY", "wrong").arg("s3://bucket").output().expect("it runs");
-        assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+/// A sweep of Google's store, which is said to be at `endpoint`.
+fn google(endpoint: &str, args: &[&str]) -> Swept {
+    let mut command = sweeper(&Store::new());
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("GOOGLE_")) {
+        command.env_remove(name);
     }
+    command.env("GOOGLE_BASE_URL", endpoint);
+    swept(command, args)
+}
+
+/// The XML API of Google is that of S3, but for signatures.
+#[test]
+fn google_is_understood() {
+    let store = Store::new();
+    store.put("a/evil.pkl", Stored::new(sample(EVIL)));
+    store.put("a/large.safetensors", safetensors(80 << 20));
+    store.put("a/model.pt", torch(24, 4 << 20));
+    store.put("a/replaced.safetensors", safetensors(80 << 20).with(Fault::Replaced));
+    let dir = tempfile::tempdir().expect("a directory");
+    // The library's own way to speak to a server that wants no token.
+    let key = dir.path().join("key.json");
+    let text = r#"{"private_key": "none", "private_key_id": "none", "client_email": "none", "disable_oauth": true}"#;
+    std::fs::write(&key, text).expect("written");
+    let state = dir.path().join("state.db").to_string_lossy().into_owned();
+    let mut command = sweeper(&store);
+    command.env("GOOGLE_BASE_URL", &store.endpoint).env("GOOGLE_SERVICE_ACCOUNT", &key);
+    let first = swept(command, &["gs://bucket/a", "--depth", "header"]);
+    assert_eq!((first.code, first.lines.len()), (1, 4), "{}", first.error);
+    for (key, most) in [("large.safetensors", 160 << 10), ("model.pt", 1 << 20)] {
+        let read = first.lines[&format!("gs://bucket/a/{key}")]["fetched"]["bytes_read"].as_u64();
+        assert!(read.is_some_and(|read| read < most), "{key}: {read:?}");
+    }
+    let full = google(&store.endpoint, &["gs://bucket/a", "--anonymous", "--state", &state]);
+    assert_eq!(full.code, 1, "{}", full.error);
+    let verdict = |key: &str| full.lines[&format!("gs://bucket/a/{key}")]["verdict"].as_str().map(str::to_owned);
+    for (key, wanted) in [
+        ("evil.pkl", "malicious"),
+        ("large.safetensors", "clean"),
+        ("model.pt", "clean"),
+        ("replaced.safetensors", "incomplete"),
+    ] {
+        assert_eq!(verdict(key).as_deref(), Some(wanted), "{key}");
+    }
+    let again = google(&store.endpoint, &["gs://bucket/a", "--anonymous", "--state", &state]);
+    assert_eq!(again.lines.into_keys().collect::<Vec<_>>(), ["gs://bucket/a/replaced.safetensors"]);
+
+    let root = tempfile::tempdir().expect("a directory");
+    std::fs::create_dir(root.path().join("bucket")).expect("made");
+    std::fs::write(root.path().join("bucket/evil.pkl"), sample(EVIL)).expect("written");
+    let (_runtime, endpoint) = elsewhere::serve(root.path(), false);
+    let other = google(&endpoint, &["gs://bucket", "--anonymous"]);
+    assert_eq!(other.lines["gs://bucket/evil.pkl"]["verdict"], "malicious", "{}", other.error);
+}
+
+/// Files in the cache of the Hub are known by their names there, and have to be
+/// what they are called by.
+#[test]
+#[cfg(unix)]
+fn a_cache_of_the_hub_is_told_by_its_names() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let repository = dir.path().join("models--org--name");
+    let snapshot = repository.join("snapshots/0123456789abcdef0123456789abcdef01234567");
+    std::fs::create_dir_all(&snapshot).expect("made");
+    std::fs::create_dir_all(repository.join("blobs")).expect("made");
+    std::fs::create_dir_all(repository.join("refs")).expect("made");
+    let wrong = "0".repeat(64);
+    std::fs::write(repository.join("blobs").join(&wrong), sample(EVIL)).expect("written");
+    std::os::unix::fs::symlink(format!("../../blobs/{wrong}"), snapshot.join("model.pkl")).expect("linked");
+    let swept = sweep(&Store::new(), &[&dir.path().to_string_lossy()]);
+    let name = "org/name@0123456789abcdef0123456789abcdef01234567:model.pkl";
+    let line = swept.lines.get(name).unwrap_or_else(|| panic!("{:?} {}", swept.lines.keys(), swept.error));
+    assert_eq!((&line["verdict"], &line["hub"]["repository"]), (&"malicious".into(), &"org/name".into()));
+    assert!(line["stored_at"].as_str().is_some_and(|place| place.ends_with(&wrong)), "{line:#}");
+    let findings = line["findings"].as_array().expect("findings");
+    assert!(findings.iter().any(|finding| finding["evidence"]["kind"] == "digest.mismatch"), "{line:#}");
 }

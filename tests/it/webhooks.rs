@@ -29,7 +29,7 @@ struct Asked {
 type Answer = (u16, Vec<(&'static str, String)>, Vec<u8>);
 
 /// A registry: answers each request by a function, and remembers it.
-struct Registry {
+pub struct Registry {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
@@ -67,7 +67,7 @@ impl Registry {
         Self { address, asked }
     }
 
-    fn root(&self) -> String {
+    pub fn root(&self) -> String {
         format!("http://{}", self.address)
     }
 
@@ -85,9 +85,9 @@ fn absent() -> Answer {
 }
 
 /// Asks for the result until there is one.
-fn result(gate: &Running, path: &str) -> Value {
+pub fn result(get: impl Fn(&str) -> Response, path: &str) -> Value {
     loop {
-        let response = gate.get(path);
+        let response = get(path);
         if response.status != 202 {
             assert_eq!(response.status, 200, "{response:?}");
             return response.json();
@@ -101,9 +101,9 @@ fn results(response: &Response) -> Vec<String> {
     results.iter().map(|path| path.as_str().expect("a path").to_owned()).collect()
 }
 
-const CREATED: &str = r#"{"entity": "model_version", "action": "created", "data": {"name": "my model", "version": "3", "source": "file:///etc"}}"#;
+pub const CREATED: &str = r#"{"entity": "model_version", "action": "created", "data": {"name": "my model", "version": "3", "source": "file:///etc"}}"#;
 
-fn signed(secret: &str, id: &str, body: &str) -> String {
+pub fn signed(secret: &str, id: &str, body: &str) -> String {
     let at = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key");
     mac.update(format!("{id}.{at}.{body}").as_bytes());
@@ -115,7 +115,7 @@ fn signed(secret: &str, id: &str, body: &str) -> String {
 }
 
 /// A tracking server with one version, whose model is at `uri`.
-fn tracking(uri: &'static str, model: Vec<u8>) -> Registry {
+pub fn tracking(uri: &'static str, model: Vec<u8>) -> Registry {
     Registry::start(move |target| {
         let files = |files: Value| found(json!({ "files": files }).to_string());
         match target {
@@ -146,7 +146,7 @@ fn listening(registry: &Registry) -> Running {
 }
 
 /// The tags that were set, in their order.
-fn tags(registry: &Registry) -> Vec<(String, String)> {
+pub fn tags(registry: &Registry) -> Vec<(String, String)> {
     let asked = registry.asked();
     let set = asked.iter().filter(|asked| asked.line.contains("set-tag"));
     let text = |value: &Value| value.as_str().expect("a string").to_owned();
@@ -166,7 +166,7 @@ fn a_version_of_mlflow_is_scanned_and_tagged() {
         let head = signed("s3cret-hmac", "d-1", CREATED);
         let taken = gate.ask(&head, CREATED.as_bytes());
         assert_eq!((taken.status, results(&taken)), (202, vec!["/v1/deliveries/mlflow-d-1".to_owned()]));
-        let answer = result(&gate, "/v1/deliveries/mlflow-d-1");
+        let answer = result(|path| gate.get(path), "/v1/deliveries/mlflow-d-1");
         assert_eq!(
             (answer["decision"].as_str(), answer["reason"].as_str()),
             (Some(decision), Some(reason)),
@@ -187,7 +187,7 @@ fn a_version_of_mlflow_is_scanned_and_tagged() {
         // A delivery counts once.
         let before = registry.asked().len();
         assert_eq!(gate.ask(&head, CREATED.as_bytes()).status, 202);
-        result(&gate, "/v1/deliveries/mlflow-d-1");
+        result(|path| gate.get(path), "/v1/deliveries/mlflow-d-1");
         assert_eq!(registry.asked().len(), before);
         let log = gate.end().join("\n");
         assert!(log.contains("\"event\":\"delivery\"") && !log.contains("s3cret"), "{log}");
@@ -218,7 +218,7 @@ fn artifacts_elsewhere_are_not_fetched() {
         let registry = tracking(uri, sample(HONEST));
         let gate = listening(&registry);
         gate.ask(&signed("s3cret-hmac", "d-1", CREATED), CREATED.as_bytes());
-        assert_eq!(result(&gate, "/v1/deliveries/mlflow-d-1")["reason"], "unreachable", "{uri}");
+        assert_eq!(result(|path| gate.get(path), "/v1/deliveries/mlflow-d-1")["reason"], "unreachable", "{uri}");
         assert_eq!(tags(&registry).last().map(|(_, value)| value.as_str()), Some("deny"));
     }
     // A redirect leads nowhere either, nor does a file that is shorter than promised.
@@ -236,7 +236,7 @@ fn artifacts_elsewhere_are_not_fetched() {
     for registry in [redirecting, shorter] {
         let gate = listening(&registry);
         gate.ask(&signed("s3cret-hmac", "d-1", CREATED), CREATED.as_bytes());
-        assert_eq!(result(&gate, "/v1/deliveries/mlflow-d-1")["reason"], "unreachable");
+        assert_eq!(result(|path| gate.get(path), "/v1/deliveries/mlflow-d-1")["reason"], "unreachable");
     }
     assert!(other.asked().is_empty());
 }
@@ -284,7 +284,7 @@ fn a_revision_of_the_hub_is_scanned() {
         assert!(registry.asked().is_empty());
         let head = "POST /v1/webhooks/huggingface HTTP/1.1\r\nX-Webhook-Secret: s3cret-hub";
         let taken = gate.ask(head, event.as_bytes());
-        let answer = result(&gate, &results(&taken)[0]);
+        let answer = result(|path| gate.get(path), &results(&taken)[0]);
         assert_eq!(answer["reason"], reason, "{answer}");
         if reason == "findings" {
             let path = format!("org/name@{sha}:weights/model.pkl");

@@ -8,7 +8,6 @@ and the database.
 import json
 import os
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -16,12 +15,9 @@ from pathlib import Path
 import boto3
 import pyarrow.parquet as parquet
 from botocore.config import Config
+from common import EVIL, HONEST, binary, check, corpus, holds, safetensors, sweep, work
 
-binary, work = sys.argv[1], Path(sys.argv[2])
 state = os.environ["STATE"]
-corpus = Path("corpus")
-HONEST = (corpus / "pickle/honest-dict-p4.pkl").read_bytes()
-EVIL = (corpus / "pickle/reduce-os-system-p4.pkl").read_bytes()
 
 store = boto3.client(
     "s3",
@@ -29,35 +25,13 @@ store = boto3.client(
     config=Config(s3={"addressing_style": "path"}, request_checksum_calculation="when_required"),
 )
 
-
-def sweep(*args, **env):
-    lines = work / "lines.jsonl"
-    command = [binary, "sweep", "--no-config", "--format", "json", "--output", f"jsonl={lines}", *map(str, args)]
-    run = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **env}, check=False)
-    try:
-        report = json.loads(run.stdout)
-    except ValueError:
-        sys.exit(f"{command}: {run.returncode}\n{run.stdout}\n{run.stderr}")
-    told = {line["path"]: line for line in map(json.loads, lines.read_text(encoding="utf-8").splitlines())}
-    return run.returncode, report, told
-
-
-def check(wanted, what, *context):
-    if not wanted:
-        sys.exit(f"not so: {what} {context}")
-    print("ok:", what)
-
-
 store.create_bucket(Bucket="models")
 names = [path for path in sorted(corpus.rglob("*")) if path.is_file()][::20]
 for path in names:
     store.put_object(Bucket="models", Key=f"c/{path.relative_to(corpus)}", Body=path.read_bytes())
 store.put_object(Bucket="models", Key="odd/ü <&> %41 + .pkl", Body=EVIL)
 # An object in several parts, whose tag is no digest.
-size = 24 << 20
-header = json.dumps({"w": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
-header += b" " * (-len(header) % 8)
-large = len(header).to_bytes(8, "little") + header + bytes(size)
+large = safetensors(24 << 20)
 upload = store.create_multipart_upload(Bucket="models", Key="c/large.safetensors")["UploadId"]
 parts = []
 for number, at in enumerate(range(0, len(large), 8 << 20), 1):
@@ -70,8 +44,7 @@ local = subprocess.run([binary, "scan", "--no-config", "--format", "json", *name
 verdicts = {Path(file["path"]).relative_to(corpus).as_posix(): file["verdict"] for file in json.loads(local.stdout)["files"]}
 check(len(told) == len(names) + 1, f"{len(told)} objects are examined", len(names))
 for name, verdict in verdicts.items():
-    if told[f"s3://models/c/{name}"]["verdict"] != verdict:
-        sys.exit(f"{name}: {told[f's3://models/c/{name}']} and not {verdict}")
+    holds(told[f"s3://models/c/{name}"]["verdict"] == verdict, name, verdict)
 print("ok: verdicts are those of the files")
 line = told["s3://models/c/large.safetensors"]
 check(line["verdict"] == "clean" and line["fetched"]["bytes_read"] < len(large) * 1.01, "parts are one object", line)
@@ -98,6 +71,20 @@ check(any(row["uri"] == "s3://models/c/new.pkl" and row["rule_id"] == "PKL002" f
 code, report, told = sweep("s3://models/c", "--again", AWS_SECRET_ACCESS_KEY="wrong")
 check(code == 3 and not report["summary"]["clean"], "a wrong key is not clean", report["summary"])
 
+# The same by the files that `aws configure` writes.
+(work / ".aws").mkdir()
+(work / ".aws/credentials").write_text(
+    f"[swift]\naws_access_key_id = {os.environ['AWS_ACCESS_KEY_ID']}\n"
+    f"aws_secret_access_key = {os.environ['AWS_SECRET_ACCESS_KEY']}\n",
+    encoding="utf-8",
+)
+(work / ".aws/config").write_text(
+    f"[profile swift]\nregion = us-east-1\nendpoint_url = {os.environ['AWS_ENDPOINT_URL']}\n", encoding="utf-8"
+)
+none = dict.fromkeys(name for name in os.environ if name.startswith("AWS_"))
+code, report, told = sweep("s3://models/odd", **{**none, "AWS_PROFILE": "swift", "HOME": str(work)})
+check(code == 1 and len(told) == 1, "a profile will do", report["summary"])
+
 # Conditional reads: another object in its place, while it is read.
 store.put_object(Bucket="models", Key="race/model.safetensors", Body=large)
 other = bytearray(large)
@@ -118,7 +105,7 @@ for _ in range(10):
     line = told["s3://models/race/model.safetensors"]
     gaps |= {gap["reason"] for gap in line["gaps"]}
     if line["verdict"] == "clean" and not line["sha256"]:
-        sys.exit(f"clean without a digest: {line}")
+        holds(False, "clean without a digest", line)
     if "changed" in gaps:
         break
 done.set()

@@ -9,7 +9,7 @@ use axum::http::HeaderMap;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::{News, Wanted};
+use super::{From, News, Wanted};
 use crate::gate::answer::Refusal;
 use crate::gate::body::bad;
 use crate::gate::fetch::{Registry, unreachable};
@@ -75,7 +75,7 @@ impl Hub {
             let path = sibling["rfilename"].as_str().ok_or_else(|| unreachable("a file has no name"))?;
             let kind = (repository.kind != HubKind::Model).then_some(plural);
             let parts = kind.into_iter().chain(id()).chain(["resolve", revision]).chain(path.split('/'));
-            files.push(Wanted { url: self.registry.url(parts)?, path: path.to_owned(), bytes: None });
+            files.push(Wanted { place: From::Registry(self.registry.url(parts)?, None), path: path.to_owned() });
         }
         Ok(files)
     }

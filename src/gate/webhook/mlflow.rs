@@ -1,7 +1,9 @@
 //! Webhooks of MLflow's model registry (MLflow 3,
 //! <https://mlflow.org/docs/latest/ml/webhooks/>): verified by HMAC, fetched
-//! through the tracking server's artifact proxy, told by tags of the version.
+//! through the tracking server's artifact proxy or from the store that has the
+//! artifacts, told by tags of the version.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::http::HeaderMap;
@@ -11,11 +13,11 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::{FRESH, News, Wanted, content};
+use super::{FRESH, From, News, Wanted, content};
 use crate::gate::answer::{Answer, Refusal};
 use crate::gate::body::bad;
 use crate::gate::fetch::{Registry, unreachable};
-use crate::gate::{GateError, Reason};
+use crate::gate::{Gate, GateError, Reason};
 use crate::report::sanitise;
 
 /// Where the tracking server has its artifacts.
@@ -76,21 +78,29 @@ impl Mlflow {
         Ok(id.to_owned())
     }
 
-    /// The files of a version, through the artifact proxy.
-    pub(super) async fn files(&self, name: &str, version: &str) -> Result<Vec<Wanted>, Refusal> {
+    /// The files of a version: through the artifact proxy, or from a store as
+    /// far as the operator lets `gate` read there.
+    pub(super) async fn files(&self, name: &str, version: &str, gate: &Arc<Gate>) -> Result<Vec<Wanted>, Refusal> {
         let mut url = self.registry.url(["api", "2.0", "mlflow", "model-versions", "get-download-uri"])?;
         url.query_pairs_mut().append_pair("name", name).append_pair("version", version);
         let told = self.registry.json(url).await?;
         let uri = told["artifact_uri"].as_str().unwrap_or_default();
-        let top = self
-            .proxied(uri)
-            .ok_or_else(|| unreachable(format!("the artifacts are at {uri}, and not served by the tracking server")))?;
+        match self.proxied(uri) {
+            Some(top) => self.in_proxy(&top).await,
+            None if gate.may_read(uri) => in_store(uri, gate).await,
+            None => Err(unreachable(format!(
+                "the artifacts are at {uri}, neither served by the tracking server nor below a prefix that may be read"
+            ))),
+        }
+    }
+
+    async fn in_proxy(&self, top: &str) -> Result<Vec<Wanted>, Refusal> {
         let mut folders = vec![String::new()];
         let mut files = Vec::new();
         let mut entries = 0_usize;
         while let Some(folder) = folders.pop() {
             let mut url = self.registry.url(ARTIFACTS)?;
-            url.query_pairs_mut().append_pair("path", &join(&top, &folder));
+            url.query_pairs_mut().append_pair("path", &join(top, &folder));
             let listing = self.registry.json(url).await?;
             let none = Vec::new();
             for entry in listing["files"].as_array().unwrap_or(&none) {
@@ -105,9 +115,9 @@ impl Mlflow {
                     folders.push(path);
                     continue;
                 }
-                let whole = join(&top, &path);
+                let whole = join(top, &path);
                 let url = self.registry.url(ARTIFACTS.into_iter().chain(whole.split('/')))?;
-                files.push(Wanted { url, path, bytes: size(&entry["file_size"]) });
+                files.push(Wanted { place: From::Registry(url, size(&entry["file_size"])), path });
             }
         }
         files.sort_by(|one, other| one.path.cmp(&other.path));
@@ -153,6 +163,19 @@ impl Mlflow {
         }
         Ok(())
     }
+}
+
+/// The objects below `uri`.
+async fn in_store(uri: &str, gate: &Gate) -> Result<Vec<Wanted>, Refusal> {
+    let top = format!("{}/", uri.trim_end_matches('/'));
+    let objects = gate.objects(&top, ENTRIES).await?;
+    let mut files = Vec::with_capacity(objects.len());
+    for uri in objects {
+        let path = uri.strip_prefix(&top).ok_or_else(|| unreachable("the store lists what is elsewhere"))?.to_owned();
+        files.push(Wanted { place: From::Store(uri), path });
+    }
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(files)
 }
 
 /// The version that an event says is new; none for other events.

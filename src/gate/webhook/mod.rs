@@ -63,10 +63,17 @@ impl Deliveries {
 
 /// A file to examine.
 struct Wanted {
-    url: reqwest::Url,
+    place: From,
     /// Its name in the registry. Hostile.
     path: String,
-    bytes: Option<u64>,
+}
+
+/// Where a file is.
+enum From {
+    /// In the registry, with as many bytes as it says.
+    Registry(reqwest::Url, Option<u64>),
+    /// In a store, below a prefix that the operator has named.
+    Store(String),
 }
 
 /// What a registry says is new.
@@ -187,15 +194,25 @@ fn begin(gate: &Arc<Gate>, id: &str, news: News, place: Place) {
 /// Fetches and scans all files of what is new.
 async fn examine(gate: &Arc<Gate>, news: &News) -> Result<Vec<FileReport>, Refusal> {
     let (registry, files): (&Registry, Vec<Wanted>) = match (news, &gate.config.mlflow, &gate.config.hub) {
-        (News::Mlflow { name, version }, Some(mlflow), _) => (mlflow.registry(), mlflow.files(name, version).await?),
+        (News::Mlflow { name, version }, Some(mlflow), _) => {
+            (mlflow.registry(), mlflow.files(name, version, gate).await?)
+        }
         (News::Hub { repository, revision }, _, Some(hub)) => (hub.registry(), hub.files(repository, revision).await?),
         _ => return Err(Reason::NotFound.into()),
     };
     let mut reports = Vec::with_capacity(files.len());
-    for Wanted { url, path, bytes } in files {
-        let place = url.to_string();
-        let spooled = registry.file(url, bytes, &gate.spool).await?;
-        let report = gate.scan(&path, spooled).await?;
+    for Wanted { place, path } in files {
+        let (place, report) = match place {
+            From::Registry(url, bytes) => {
+                let place = url.to_string();
+                let spooled = registry.file(url, bytes, &gate.spool).await?;
+                (place, gate.scan(&path, spooled).await?)
+            }
+            From::Store(uri) => {
+                let report = gate.scan_uri(&uri).await?;
+                (uri, report)
+            }
+        };
         reports.push(match news {
             News::Mlflow { name, version } => report.called(format!("models:/{name}/{version}/{path}")),
             News::Hub { repository, revision } => report.named(&hub::file(repository, revision, &path), &place),

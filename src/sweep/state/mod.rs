@@ -5,6 +5,7 @@
 mod postgres;
 mod schema;
 mod sqlite;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::path::Path;

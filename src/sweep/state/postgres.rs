@@ -1,10 +1,11 @@
 //! The state in a database server.
 
+use postgres::config::SslMode;
 use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use postgres::{Client, NoTls, Row, Statement};
+use postgres::{Client, Config, NoTls, Row, Statement};
 use std::collections::BTreeMap;
 
-use super::{Database, StateError, Value};
+use super::{Database, StateError, Value, tls};
 
 pub(super) struct Postgres {
     client: Client,
@@ -21,7 +22,13 @@ impl From<postgres::Error> for StateError {
 
 impl Postgres {
     pub(super) fn open(url: &str) -> Result<Self, StateError> {
-        Ok(Self { client: Client::connect(url, NoTls)?, prepared: BTreeMap::new() })
+        let tls::Asked { url, tls } = tls::asked(url)?;
+        let mut config: Config = url.parse()?;
+        let client = match tls {
+            None => config.ssl_mode(SslMode::Disable).connect(NoTls)?,
+            Some(tls) => config.ssl_mode(SslMode::Require).connect(tls)?,
+        };
+        Ok(Self { client, prepared: BTreeMap::new() })
     }
 
     fn prepare(&mut self, sql: &str) -> Result<Statement, StateError> {
