@@ -19,6 +19,8 @@ pub(super) enum Reading {
     Data,
     /// By this format, whatever it looks like.
     As(&'static str),
+    /// By its content when that is JSON, else by this format.
+    Json(&'static str),
 }
 
 /// PyTorch's records below one folder.
@@ -117,7 +119,7 @@ impl Layouts {
             return Reading::Data;
         }
         if self.keras && name == KERAS_CONFIG {
-            return Reading::As("keras-config");
+            return Reading::Json("keras-config");
         }
         self.place(name).map_or(Reading::Content, |(root, record)| torch(root, record))
     }

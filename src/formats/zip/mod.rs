@@ -17,7 +17,7 @@ use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind, Span};
 use crate::formats::members::{self, Names};
 use crate::formats::stream;
-use crate::formats::{About, Format, Head, Match};
+use crate::formats::{About, Format, Head, Match, json};
 use crate::input::{Input, to_u64};
 use crate::inspect::MEMBERS;
 use crate::stop::Stop;
@@ -142,6 +142,9 @@ fn tail_end(head: &Head<'_>) -> Option<u64> {
 fn names_differ(entry: &CentralHeader, local: &LocalFileHeader) -> bool {
     entry.fields.name != local.fields.name
 }
+
+/// Bytes within which JSON shows itself.
+const JSON_SHOWS: u64 = 1024;
 
 /// Goes through what a survey found.
 struct Reader<'i> {
@@ -303,6 +306,13 @@ impl<'i> Reader<'i> {
             Reading::Content => cx.child(&name, input),
             Reading::Data => cx.data(&name, input),
             Reading::As(format) => cx.child_as(format, &name, input),
+            Reading::Json(format) => {
+                let first = input.prefix(JSON_SHOWS).all(JSON_SHOWS)?;
+                match json::begins(&json::documents::decoded(&first)) {
+                    true => cx.child(&name, input),
+                    false => cx.child_as(format, &name, input),
+                }
+            }
         }
     }
 
