@@ -3,28 +3,12 @@
 #![allow(dead_code, reason = "tests and benchmark need different parts")]
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// So many bytes, and those that are not zero.
 #[derive(Debug, Clone)]
 pub struct Sparse {
     pub len: u64,
     pub parts: BTreeMap<u64, Vec<u8>>,
-}
-
-impl Sparse {
-    /// As a file that takes hardly any room.
-    pub fn write(&self, path: &Path) -> std::io::Result<()> {
-        use std::io::{Seek as _, SeekFrom, Write as _};
-
-        let mut file = std::fs::File::create(path)?;
-        file.set_len(self.len)?;
-        for (at, bytes) in &self.parts {
-            file.seek(SeekFrom::Start(*at))?;
-            file.write_all(bytes)?;
-        }
-        Ok(())
-    }
 }
 
 /// A safetensors file of `len` bytes with tensors of 64 MiB. It begins like a

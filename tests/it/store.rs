@@ -1,6 +1,8 @@
 //! A store on loopback that speaks as much of S3 as a sweep needs, and fails as
 //! stores fail: late, wrongly, in the middle, or by having another object.
 
+#![allow(dead_code, reason = "tests and benchmark need different parts")]
+
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
