@@ -323,10 +323,8 @@ impl Walk<'_, '_, '_, '_> {
             Expr::Var(node) if FUNCTIONS.contains(&node.id) && !self.is_bound(node.id) => {
                 self.access(node.id, callable, "call");
             }
-            Expr::Var(node) if node.id == "range" && !self.is_bound("range") => {
-                if steps(args) >= HUGE {
-                    self.anomaly("huge-loop", callable);
-                }
+            Expr::Var(node) if node.id == "range" && !self.is_bound("range") && steps(args) >= HUGE => {
+                self.anomaly("huge-loop", callable);
             }
             _ => {}
         }
