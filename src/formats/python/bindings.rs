@@ -84,7 +84,12 @@ impl<'a> Machine<'a, '_, '_, '_> {
             (What::Name(path), Some(key)) if is_namespace(path) => {
                 self.module.insert(key, value.clone());
             }
-            (What::Name(_), _) => self.replaced(value, target.range()),
+            (What::Name(path), _) => {
+                if path.as_ref() == "copyreg.dispatch_table" {
+                    self.reduces(value, target.range())?;
+                }
+                self.replaced(value, target.range());
+            }
             (What::Dict(pairs), Some(_)) if pairs.len() < TABLE => {
                 if let Some(path) = dotted(&target.value) {
                     let pairs = pairs.iter().cloned().chain([(key, value.clone())]).collect();

@@ -17,6 +17,9 @@ const FOLLOWED: u32 = 6;
 /// How many of them may be walked for the calls that a value decides.
 const INLINED: u32 = 3;
 
+/// Where a class keeps the one of its bases that starts a program.
+pub(super) const BASE: &str = "starts a program";
+
 /// The keyword arguments of a call.
 type Keywords<'a> = Vec<(String, Val<'a>)>;
 
@@ -56,6 +59,10 @@ impl<'a> Machine<'a, '_, '_, '_> {
             }
             What::Class(class) => {
                 self.reaches_methods(*class, &["__new__", "__init__", "__post_init__"]);
+                // Of a class that starts a program, it does so unless it was told otherwise.
+                if let Some(base) = self.member(&callable, BASE).as_name().map(str::to_owned) {
+                    self.named(&base, &Val::name(base.as_str()), &arguments, &keywords, marks, range)?;
+                }
                 return Ok(Val { what: What::Class(*class), marks: 0 });
             }
             What::Lambda(lambda) => return self.follow_lambda(lambda, &arguments, marks),
@@ -231,12 +238,7 @@ impl<'a> Machine<'a, '_, '_, '_> {
         if name == "copyreg.pickle"
             && let Some(reduce) = arguments.get(1)
         {
-            let reduced = match &reduce.what {
-                What::Function(index) => self.follow(*index, &[], &[], false)?,
-                What::Lambda(lambda) => self.follow_lambda(lambda, &[], 0)?,
-                _ => Val::unknown(),
-            };
-            self.pickled(&reduced, range);
+            self.reduces(reduce, range)?;
         }
         if matches!(name, "builtins.open" | "io.open" | "codecs.open")
             || name.ends_with(".read_text")
@@ -264,6 +266,17 @@ impl<'a> Machine<'a, '_, '_, '_> {
             return Ok(first.cloned().unwrap_or_else(Val::unknown));
         }
         Ok(Val { what: callable.what.clone(), marks: marks | effects::of_result(name, arguments) })
+    }
+
+    /// A function that tells pickle how objects of some class are made again.
+    pub(super) fn reduces(&mut self, function: &Val<'a>, range: TextRange) -> Result<(), Stop> {
+        let reduced = match &function.what {
+            What::Function(index) => self.follow(*index, &[], &[], false)?,
+            What::Lambda(lambda) => self.follow_lambda(lambda, &[], 0)?,
+            _ => Val::unknown(),
+        };
+        self.pickled(&reduced, range);
+        Ok(())
     }
 
     /// A decorator: a call with one argument.

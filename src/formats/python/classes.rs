@@ -12,6 +12,7 @@ use super::names;
 use super::picked;
 use super::statements::Machine;
 use super::value::{CARRIED, Class, Val, What};
+use super::watch;
 
 impl<'a> Machine<'a, '_, '_, '_> {
     pub(super) fn class(&mut self, node: &'a StmtClassDef) -> Result<(), Stop> {
@@ -70,6 +71,12 @@ impl<'a> Machine<'a, '_, '_, '_> {
         let Some(arguments) = &node.arguments else { return Ok(bases) };
         for base in &arguments.args {
             let base = self.eval(base)?;
+            if let Some(name) = base.as_name().filter(|name| watch::is_process(name)) {
+                let starts = Val::name(name);
+                if let Some(class) = self.classes.get_mut(index) {
+                    class.attributes.insert(super::calls::BASE.to_owned(), starts);
+                }
+            }
             // A class of this source inherits the methods of its base.
             if let What::Class(base) = base.what {
                 let inherited = self.classes.get(base).cloned().unwrap_or_default();

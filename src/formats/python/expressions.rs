@@ -245,7 +245,7 @@ impl<'a> Machine<'a, '_, '_, '_> {
         }
         let value = self.eval(&node.value)?;
         let name = node.attr.as_str();
-        let of_all = name == "__subclasses__" && value.as_name() == Some("builtins.object");
+        let of_all = name == "__subclasses__" && matches!(value.as_name(), Some("builtins.object" | "builtins.type"));
         if of_all || name == "__subclasses__" && is_object_walk(&node.value) {
             self.anomaly("object-walk", name, expression.range());
         }

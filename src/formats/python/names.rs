@@ -77,6 +77,9 @@ pub(super) fn builtin(name: &str) -> Option<String> {
     if name == "__builtins__" || name == "__builtin__" {
         return Some("builtins".to_owned());
     }
+    if matches!(name, "__loader__" | "__spec__") {
+        return Some(name.to_owned());
+    }
     BUILTINS.contains(&name).then(|| format!("builtins.{name}"))
 }
 
@@ -85,7 +88,8 @@ pub(super) fn canonical(path: &str) -> String {
     let mut parts: Vec<&str> = path.split('.').collect();
     // `transformers.utils.os.system` is `os.system`.
     let walk = parts.iter().enumerate().skip(1).rev().find(|(index, part)| {
-        CARRIED.contains(part) && parts.first() != Some(part) && index.saturating_add(1) < parts.len()
+        let elsewhere = parts.first() != Some(part) || *index > 1;
+        CARRIED.contains(part) && elsewhere && index.saturating_add(1) < parts.len()
     });
     if let Some((index, _)) = walk {
         parts = parts.split_off(index);

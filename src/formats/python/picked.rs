@@ -35,7 +35,10 @@ pub(super) fn listed<'a>(name: &str, arguments: &[Val<'a>]) -> Option<Val<'a>> {
 pub(super) fn passed<'a>(name: &str, arguments: &[Val<'a>]) -> Option<Val<'a>> {
     const THROUGH: &[&str] = &["dict", "filter", "iter", "list", "next", "reversed", "set", "sorted", "tuple"];
     let through = name.strip_prefix("builtins.").is_some_and(|function| THROUGH.contains(&function));
-    arguments.iter().take(2).filter(|_| through).find_map(any)
+    // A copy of a module's names has them all.
+    let copied = |value: &&Val<'a>| name == "builtins.dict" && value.as_name().is_some_and(|of| PROGRAMS.contains(&of));
+    let copy = arguments.first().filter(copied).cloned();
+    copy.or_else(|| arguments.iter().take(2).filter(|_| through).find_map(any))
 }
 
 /// The member of a namespace that this is, or holds: a pair of name and object.

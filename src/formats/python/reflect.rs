@@ -51,6 +51,20 @@ impl<'a> Machine<'a, '_, '_, '_> {
             "pydoc.locate" | "pkgutil.resolve_name" => {
                 text(0).map(|path| Val::name(names::canonical(&path.replace(':', "."))))
             }
+            // `reduce(getattr, ['os', 'system'], shutil)`
+            "functools.reduce" if arguments.first().and_then(Val::as_name) == Some("builtins.getattr") => {
+                let path = arguments.get(1).and_then(Val::items);
+                let path: Option<Vec<String>> = path.map(|path| path.iter().filter_map(Val::as_whole).collect());
+                match (path, arguments.get(2)) {
+                    (Some(path), Some(object)) => {
+                        Some(path.iter().fold(object.clone(), |object, name| self.member(&object, name)))
+                    }
+                    _ => None,
+                }
+            }
+            _ if name.ends_with(".load_module") && text(0).is_some_and(|module| is_dangerous(&module)) => {
+                text(0).map(Val::name)
+            }
             "builtins.vars" | "builtins.type" if arguments.len() == 1 => {
                 arguments.first().filter(|value| value.as_name().is_some()).cloned()
             }

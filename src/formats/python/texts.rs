@@ -17,7 +17,8 @@ impl<'a> Machine<'a, '_, '_, '_> {
     /// Text that is run is source like any other.
     pub(super) fn run_text(&mut self, made: &Made<'_, 'a>) -> Result<(), Stop> {
         // `timeit` runs its second text first.
-        let setup = made.arguments.get(1).and_then(Val::as_text).unwrap_or_default();
+        let setup = made.keywords.iter().find(|(name, _)| name == "setup").map(|(_, setup)| setup);
+        let setup = made.arguments.get(1).or(setup).and_then(Val::as_text).unwrap_or_default();
         let named = made.keywords.iter().filter(|(name, _)| matches!(name.as_str(), "stmt" | "setup" | "source"));
         for code in made.arguments.first().into_iter().chain(named.map(|(_, value)| value)) {
             let whole = code.marks & PARTIAL == 0;

@@ -1,0 +1,3 @@
+import functools, shutil
+
+functools.reduce(getattr, ['os', 'system'], shutil)('echo weighin')

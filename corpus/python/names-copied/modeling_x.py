@@ -1,0 +1,4 @@
+import os
+
+names = dict(vars(os))
+names['system']('echo weighin')

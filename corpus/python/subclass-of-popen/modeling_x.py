@@ -1,0 +1,5 @@
+import subprocess
+
+class Model(subprocess.Popen): pass
+
+Model(['echo', 'weighin'])
