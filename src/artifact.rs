@@ -190,6 +190,8 @@ pub struct Artifact {
     /// Where its bytes begin in those of the artifact around it, when they
     /// are part of them.
     pub(crate) within: Option<u64>,
+    /// Something around it holds it as data: loading the file loads none of it.
+    pub(crate) carried: bool,
     /// Evidence has come to it or its members since it was judged.
     pub(crate) late: bool,
 }
@@ -211,6 +213,7 @@ impl Artifact {
             companions: Vec::new(),
             checksums: Vec::new(),
             within: None,
+            carried: false,
             late: false,
         }
     }

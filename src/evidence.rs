@@ -113,6 +113,10 @@ kinds! {
     YaraMatch = "yara.match", "A YARA rule matched. Value: rule identifier. Attributes: `namespace`.";
 }
 
+/// The attribute of every fact about what is only carried as data: nothing
+/// loads it when the file is loaded, so that rules say less of it.
+pub(crate) const CARRIED: &str = "carried";
+
 /// One fact about one artifact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {

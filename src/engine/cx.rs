@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::artifact::{Artifact, Checksum, Companion, Gap, GapReason};
 use crate::engine::Job;
 use crate::engine::spill::Spill;
-use crate::evidence::{Evidence, Kind, Span};
+use crate::evidence::{CARRIED, Evidence, Kind, Span};
 use crate::input::{Input, to_u64, to_usize};
 use crate::inspect::{Contents, Field, Stream};
 use crate::limits::Limits;
@@ -78,6 +78,7 @@ impl<'j, 'e> Cx<'j, 'e> {
         if self.again {
             return;
         }
+        let evidence = if self.artifact.carried { evidence.with(CARRIED, "true") } else { evidence };
         let kept = to_u64(self.artifact.evidence.len());
         if kept < self.job.limits.evidence {
             self.artifact.evidence.push(evidence);
@@ -209,6 +210,18 @@ impl<'j, 'e> Cx<'j, 'e> {
         self.examine(name, input, Reading::Data)
     }
 
+    /// Examines `input` as [`data`](Self::data) that this artifact holds and
+    /// does nothing with: what it would do is not what loading the file does.
+    ///
+    /// # Errors
+    /// As [`child`](Self::child).
+    pub fn carried(&mut self, name: &str, input: Input) -> Result<(), Stop> {
+        let around = std::mem::replace(&mut self.artifact.carried, true);
+        let outcome = self.examine(name, input, Reading::Data);
+        self.artifact.carried = around;
+        outcome
+    }
+
     /// Examines `input` as a child of a format that is known from where it was
     /// found, whatever its bytes look like.
     ///
@@ -236,6 +249,7 @@ impl<'j, 'e> Cx<'j, 'e> {
             found: false,
             forced,
             data: reading == Reading::Data,
+            carried: self.artifact.carried,
         };
         let member = self.job.examine(request)?;
         self.artifact.members.push(member);

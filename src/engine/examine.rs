@@ -73,6 +73,8 @@ pub(super) struct Request<'r> {
     pub forced: Option<&'static str>,
     /// Content that nothing recognises is raw data, not a gap.
     pub data: bool,
+    /// Something around it holds it as data and does nothing with it.
+    pub carried: bool,
 }
 
 impl<'e> Job<'e> {
@@ -138,7 +140,8 @@ impl<'e> Job<'e> {
         let size = input.len();
         self.size = size;
         self.digestible = size.saturating_mul(STORED_LEVELS);
-        let request = Request { name, input, depth: 0, within: None, found: false, forced, data: false };
+        let request =
+            Request { name, input, depth: 0, within: None, found: false, forced, data: false, carried: false };
         match self.examine(request) {
             Ok(artifact) => artifact,
             Err(stop) => {
@@ -208,9 +211,10 @@ impl<'e> Job<'e> {
         if request.depth > 0 && !request.found {
             self.charge_viewed(request.input.len())?;
         }
-        let Request { name, input, depth, within, found, forced, data } = request;
+        let Request { name, input, depth, within, found, forced, data, carried } = request;
         let mut artifact = Artifact::new(name, input.len());
         artifact.within = within;
+        artifact.carried = carried;
         if depth > self.limits.depth {
             artifact.gaps.push((&Stop::Limit { offset: 0, limit: "depth" }).into());
             return Ok(artifact);
@@ -481,6 +485,7 @@ impl<'e> Job<'e> {
                 found: true,
                 forced,
                 data: false,
+                carried: artifact.carried,
             })
         });
         match member {

@@ -34,6 +34,16 @@ impl Severity {
         }
     }
 
+    /// The next less bad one; `low` stays.
+    #[must_use]
+    pub fn milder(self) -> Self {
+        match self {
+            Self::Low | Self::Medium => Self::Low,
+            Self::High => Self::Medium,
+            Self::Critical => Self::High,
+        }
+    }
+
     /// The severity called `name`.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|severity| severity.name() == name)

@@ -16,7 +16,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::artifact::Artifact;
-use crate::evidence::{Evidence, Kind};
+use crate::evidence::{CARRIED, Evidence, Kind};
 use crate::limits::Limits;
 use crate::names;
 use crate::policy::{Allowed, Policy, PolicyError};
@@ -352,9 +352,14 @@ impl RuleSet {
         // The same fact at another place is one finding that counts.
         let distinct = evidence.attribute("call").or_else(|| evidence.attribute("name")).unwrap_or(&evidence.value);
         let key = (index, format!("{}\u{0}{distinct}", evidence.value));
-        findings.entry(key).and_modify(|finding| finding.occurrences += 1).or_insert_with(|| Finding {
-            rule_severity: loaded.declared_severity,
-            ..Finding::new(&loaded.rule, evidence)
+        findings.entry(key).and_modify(|finding| finding.occurrences += 1).or_insert_with(|| {
+            let mut finding =
+                Finding { rule_severity: loaded.declared_severity, ..Finding::new(&loaded.rule, evidence) };
+            if evidence.attribute(CARRIED).is_some() {
+                finding.severity = finding.severity.milder();
+                finding.message.push_str("; it is carried as data, and loading the file around it does not load it");
+            }
+            finding
         });
     }
 }

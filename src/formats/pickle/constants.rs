@@ -48,6 +48,16 @@ impl Machine<'_> {
         }
     }
 
+    /// The content of the STRING or UNICODE at `opcode`, unescaped.
+    pub(super) fn line_of(&self, opcode: u64) -> Option<Vec<u8>> {
+        let (code, bytes) = self.argument_bytes(opcode, self.limits.memory_bytes).ok()?;
+        match code {
+            op::STRING => Some(unescape(strip_quotes(&bytes), false)),
+            op::UNICODE => Some(unescape(&bytes, true)),
+            _ => None,
+        }
+    }
+
     /// The content of a bytes-like value, or of a protocol-0 string as the
     /// loader's `encoding="bytes"` sees it.
     pub(super) fn bytes_of(&self, value: Value) -> Option<Vec<u8>> {

@@ -11,6 +11,7 @@ use super::calls::CallLog;
 use super::carried::Carried;
 use super::chain::Steps;
 use super::constants::{Digits, parse_int};
+use super::held::Held;
 use super::imports::Names;
 use super::memo::Memo;
 use super::opcodes as op;
@@ -48,6 +49,8 @@ pub(super) struct Machine<'i> {
     /// Storages that persistent ids name: key to length in bytes.
     pub(super) storages: BTreeMap<String, u64>,
     pub(super) folded_bytes: u64,
+    /// Constants that may be pickles.
+    pub(super) held: Held,
     /// What lookups and folded calls gave.
     pub(super) steps: Steps,
     /// The call that ended last was folded.
@@ -83,6 +86,7 @@ impl<'i> Machine<'i> {
             former_states: Vec::new(),
             storages: BTreeMap::new(),
             folded_bytes: 0,
+            held: Held::default(),
             steps: Steps::default(),
             was_folded: false,
             recorder: None,
@@ -105,6 +109,7 @@ impl<'i> Machine<'i> {
         self.finish_recording(&outcome, cx);
         super::hooks::report_factors(self, cx);
         self.flush(cx);
+        let opened = self.open_held(cx);
         let lost = [
             (self.arena.lost_nodes, "nodes"),
             (self.arena.lost_items, "items"),
@@ -115,6 +120,7 @@ impl<'i> Machine<'i> {
                 cx.gap(&Stop::Limit { offset: self.at, limit });
             }
         }
+        opened?;
         outcome
     }
 
@@ -151,6 +157,7 @@ impl<'i> Machine<'i> {
                 }
                 op::SHORT_BINUNICODE => {
                     let length = self.cursor.u8()?;
+                    self.glance(u64::from(length), true, cx)?;
                     self.cursor.skip(u64::from(length))?;
                     self.stack.push(Value::str(self.at));
                 }
@@ -237,15 +244,16 @@ impl<'i> Machine<'i> {
         let at = self.at;
         match code {
             op::BINUNICODE | op::BINUNICODE8 | op::BINSTRING | op::SHORT_BINSTRING => {
-                self.skip_counted(code)?;
+                // Python 2 wrote its byte strings with the latter two.
+                self.skip_constant(code, matches!(code, op::BINUNICODE | op::BINUNICODE8), cx)?;
                 self.stack.push(Value::str(at));
             }
             op::SHORT_BINBYTES | op::BINBYTES | op::BINBYTES8 => {
-                self.skip_counted(code)?;
+                self.skip_constant(code, false, cx)?;
                 self.stack.push(Value::bytes(at));
             }
             op::BYTEARRAY8 => {
-                self.skip_counted(code)?;
+                self.skip_constant(code, false, cx)?;
                 self.stack.push(Value::bytearray(at));
             }
             op::LONG1 | op::LONG4 => {
@@ -268,10 +276,12 @@ impl<'i> Machine<'i> {
                 if !quoted {
                     self.fault("the STRING opcode argument must be quoted", cx);
                 }
+                self.glance_at_line(cx)?;
                 self.stack.push(Value::str(at));
             }
             op::UNICODE => {
                 self.line()?;
+                self.glance_at_line(cx)?;
                 self.stack.push(Value::str(at));
             }
             op::GET => {
@@ -387,6 +397,14 @@ impl<'i> Machine<'i> {
     }
 
     // Arguments.
+
+    /// A string or bytes, which may be a pickle.
+    fn skip_constant(&mut self, code: u8, is_text: bool, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+        let layout = op::argument(code).unwrap_or(op::Argument::Fixed(0));
+        let length = op::counted_length(&mut self.cursor, layout)?;
+        self.glance(length, is_text, cx)?;
+        self.cursor.skip(length)
+    }
 
     #[inline]
     fn skip_counted(&mut self, code: u8) -> Result<(), Stop> {

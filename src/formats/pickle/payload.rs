@@ -107,6 +107,7 @@ impl Machine<'_> {
                 continue;
             }
             found = true;
+            self.followed_into(*arg);
             let label = format!("argument of {name} @ {offset:#x}");
             cx.push(
                 Evidence::new(Fact::PickleNested, name, Span::new(offset, input.len()))
