@@ -161,8 +161,9 @@ impl Machine<'_> {
         super::hooks::report_format(self, &name, &all, cx);
         let folded = self.fold(&name, &all, depth, cx)?;
         let payload = self.follow_payloads(&name, &all, cx)?;
-        let settled =
-            folded.is_some_and(|folded| folded.settled) || (payload && super::payload::amounts_to_payload(&name));
+        let settled = folded.is_some_and(|folded| folded.settled)
+            || (payload && super::payload::amounts_to_payload(&name))
+            || self.is_plain_builtin(&name, &all);
         self.report_call(&name, callee, args, &all, how, settled, cx);
         if !(settled && super::fold::IS_LOOKUP.contains(&name.as_str())) {
             self.report_callbacks(&name, &all, cx);
@@ -282,7 +283,7 @@ impl Machine<'_> {
         let function = name.rsplit('.').next().unwrap_or(name);
         let capital = function.starts_with(char::is_uppercase);
         let only_new = match how {
-            How::NewObj | How::NewObjEx => !acts,
+            How::NewObj | How::NewObjEx => !acts && !super::iterate::is_made_by_new(name),
             // Without arguments the loader calls `__new__` alone.
             How::Inst | How::Obj => all.is_empty() && capital,
             How::Reduce | How::Folded => false,

@@ -12,6 +12,7 @@ mod given;
 mod held;
 mod hooks;
 mod imports;
+mod iterate;
 mod joblib;
 mod layout;
 mod listing;
