@@ -23,6 +23,8 @@ pub fn serve(root: &Path, signed: bool) -> (tokio::runtime::Runtime, String) {
     let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
     runtime.spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
+            // Or each answer waits for the client to own up to its first half.
+            stream.set_nodelay(true).ok();
             let service = service.clone();
             tokio::spawn(async move {
                 let http = hyper::server::conn::http1::Builder::new();
