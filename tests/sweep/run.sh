@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 source tests/tools.sh
 binary=$(realpath "${1:-${CARGO_TARGET_DIR:-target}/debug/weighin}")
-linters=$(venv "${linters[@]}")
+checks=$(venv "${linters[@]}")
 env=$(venv swift==2.38.3 azure-storage-blob==12.28.0 boto3==1.42.0 pyarrow==22.0.0 kubernetes-validate==1.37.0)
 azurite=$(azurite)
 
@@ -142,7 +142,7 @@ shown() {
 }
 shown Compose >"$work/compose.yaml"
 shown Kubernetes >"$work/deployment.yaml"
-"$linters/bin/check-jsonschema" --builtin-schema vendor.compose-spec "$work/compose.yaml"
+"$checks/bin/check-jsonschema" --builtin-schema vendor.compose-spec "$work/compose.yaml"
 grep -q '^kind: Deployment$' "$work/deployment.yaml"
 for manifest in deploy/*.yaml "$work/deployment.yaml"; do
   "$env/bin/kubernetes-validate" --strict "$manifest" >"$work/validated" 2>&1 || { cat "$work/validated" >&2; exit 1; }
