@@ -115,6 +115,7 @@ HONEST = {
 }
 
 CONFIGURATIONS = {
+    "evil/hydra-mark.yaml": (MALICIOUS, f"name: x\n\ufeffmodel:\n  _target_: os.system\n  _args_: ['{COMMAND}']\n", "a hydra target behind a byte-order mark in mid-file"),
     "evil/hydra.yaml": (MALICIOUS, f"model:\n  parts:\n    - _target_: os.system\n      _args_: ['{COMMAND}']\n", "a hydra target that runs a command"),
     "evil/hydra.json": (MALICIOUS, json.dumps({"a": [{"_target_": "builtins.exec", "_args_": ["print(1)"]}]}), "a hydra target in JSON"),
     "evil/nested.json": (MALICIOUS, json.dumps({"a": json.dumps({"_target_": "os.system"})}), "a hydra target in JSON in a string"),

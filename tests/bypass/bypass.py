@@ -225,7 +225,7 @@ def contain(variant, rng, honest, pickled):
 
 
 # What is only dangerous under its own name, or beside other files.
-NAMED = (".json", ".yaml", ".yml", ".py", ".jinja", ".txt", ".cfg", ".toml", ".md", ".sh", ".pb", ".onnx", "MLmodel", ".meta",
+NAMED = (".json", ".yaml", ".yml", ".py", ".jinja", ".tmpl", ".txt", ".cfg", ".toml", ".md", ".sh", ".pb", ".onnx", "MLmodel", ".meta",
          ".ipynb", ".xml", ".pmml", ".prototxt", ".ini", ".pdmodel", ".t7")
 
 

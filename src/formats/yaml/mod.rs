@@ -66,6 +66,11 @@ fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     let mut outcome = document(&source, cx);
     // YAML 1.1, which PyYAML reads, ends lines at these too; YAML 1.2 does not.
     const BREAKS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
+    // A byte-order mark further in is part of a key for one loader and nothing for
+    // another; the parser here stops at it.
+    if source.contains(MARK) {
+        outcome = document(&source.replace(MARK, ""), cx);
+    }
     if source.contains(BREAKS) {
         outcome = outcome.and(document(&source.replace(BREAKS, "\n"), cx));
     }
@@ -80,6 +85,9 @@ fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     }
     outcome
 }
+
+/// U+FEFF, which programs that join files leave between them.
+const MARK: char = '\u{feff}';
 
 fn document(source: &str, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     let mut reader =
