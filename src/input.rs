@@ -484,6 +484,25 @@ impl<'i> Cursor<'i> {
         self.array::<1>().map(|[byte]| byte)
     }
 
+    /// Reads a number of at most ten bytes in groups of seven bits, the lowest
+    /// first: LEB128, protobuf's varint.
+    ///
+    /// # Errors
+    /// [`Stop::Truncated`] at the end of the input, [`Stop::Malformed`] when the
+    /// tenth byte is not the last.
+    pub fn varint(&mut self) -> Result<u64, Stop> {
+        let at = self.position();
+        let mut number = 0_u64;
+        for shift in (0..70).step_by(7) {
+            let byte = self.u8()?;
+            number |= u64::from(byte & 0x7f).checked_shl(shift).unwrap_or(0);
+            if byte < 0x80 {
+                return Ok(number);
+            }
+        }
+        Err(Stop::malformed(at, "a number of more than ten bytes"))
+    }
+
     numbers! {
         u16_le: u16 = from_le_bytes, "little-endian `u16`";
         u32_le: u32 = from_le_bytes, "little-endian `u32`";

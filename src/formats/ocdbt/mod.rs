@@ -145,8 +145,8 @@ fn frame(input: &Input, start: u64, kind: wire::Kind, length: u64, cx: &mut Cx<'
         cx.gap(&Stop::malformed(start, "the checksum of an OCDBT node is wrong"));
     }
     let mut cursor = Cursor::at(&whole, 12);
-    let version = wire::varint(&mut cursor)?;
-    let compression = wire::varint(&mut cursor)?;
+    let version = cursor.varint()?;
+    let compression = cursor.varint()?;
     if version > 0 || compression > 1 {
         let what = format!("version {version} of OCDBT with compression {compression}");
         return Err(Stop::unsupported(start, what));

@@ -87,18 +87,6 @@ pub(super) struct Body {
     pub values: Vec<(Vec<u8>, Value)>,
 }
 
-pub(super) fn varint(cursor: &mut Cursor<'_>) -> Result<u64, Stop> {
-    let mut value = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let byte = cursor.u8()?;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Ok(value);
-        }
-    }
-    Err(Stop::malformed(cursor.position(), "a number of more than ten bytes"))
-}
-
 /// Reads the content of a frame, which has been unpacked.
 pub(super) struct Reader<'i, 'c, 'j, 'e> {
     pub cursor: Cursor<'i>,
@@ -123,12 +111,12 @@ impl Reader<'_, '_, '_, '_> {
         if n > self.cursor.remaining() {
             return Err(Stop::Truncated { offset: at, needed: n.saturating_sub(self.cursor.remaining()) });
         }
-        (0..n).map(|_| varint(&mut self.cursor)).collect()
+        (0..n).map(|_| self.cursor.varint()).collect()
     }
 
     fn count(&mut self, most: u64) -> Result<u64, Stop> {
         let at = self.cursor.position();
-        let n = varint(&mut self.cursor)?;
+        let n = self.cursor.varint()?;
         if n > most { Err(Stop::malformed(at, format!("{n} entries, of which {most} are allowed"))) } else { Ok(n) }
     }
 
@@ -162,7 +150,7 @@ impl Reader<'_, '_, '_, '_> {
     /// `ReadDataFileTable`: the paths, with the length of what is the folder
     /// of each.
     fn files(&mut self) -> Result<Vec<String>, Stop> {
-        let n = varint(&mut self.cursor)?;
+        let n = self.cursor.varint()?;
         if n == 0 {
             return Ok(Vec::new());
         }
@@ -243,11 +231,11 @@ impl Reader<'_, '_, '_, '_> {
     /// The configuration, then the versions that the store has.
     fn manifest(&mut self) -> Result<Body, Stop> {
         self.cursor.skip(16)?; // uuid
-        let kind = varint(&mut self.cursor)?;
-        varint(&mut self.cursor)?; // max_inline_value_bytes
-        varint(&mut self.cursor)?; // max_decoded_node_bytes
+        let kind = self.cursor.varint()?;
+        self.cursor.varint()?; // max_inline_value_bytes
+        self.cursor.varint()?; // max_decoded_node_bytes
         self.cursor.skip(1)?; // version_tree_arity_log2
-        if varint(&mut self.cursor)? == 1 {
+        if self.cursor.varint()? == 1 {
             self.cursor.skip(4)?; // zstd's level
         }
         let mut body = Body::default();

@@ -5,7 +5,7 @@
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind, Span};
 use crate::formats::{About, Format, Head, Match};
-use crate::input::{Cursor, Input};
+use crate::input::Input;
 use crate::stop::Stop;
 
 /// Longest `TensorDesc`: a type and some dimensions.
@@ -79,18 +79,6 @@ impl Format for PaddleParams {
     }
 }
 
-fn varint(cursor: &mut Cursor<'_>) -> Result<u64, Stop> {
-    let mut value = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let byte = cursor.u8()?;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Ok(value);
-        }
-    }
-    Err(Stop::malformed(cursor.position(), "a number of more than ten bytes"))
-}
-
 /// Bytes of the tensor that a `VarType.TensorDesc` describes: field 1 is the
 /// type, field 2 the dimensions.
 fn size(description: &Input) -> Result<Option<u64>, Stop> {
@@ -98,9 +86,9 @@ fn size(description: &Input) -> Result<Option<u64>, Stop> {
     let mut size = Some(1_u64);
     let mut each = 4;
     while !cursor.is_at_end() {
-        match varint(&mut cursor)? {
+        match cursor.varint()? {
             0x08 => {
-                each = match varint(&mut cursor)? {
+                each = match cursor.varint()? {
                     0 | 20 | 21 | 32 | 33 => 1,
                     1 | 4 | 22 => 2,
                     3 | 6 | 19 | 23 => 8,
@@ -109,15 +97,15 @@ fn size(description: &Input) -> Result<Option<u64>, Stop> {
                 }
             }
             0x10 => {
-                let dimension = varint(&mut cursor)?;
+                let dimension = cursor.varint()?;
                 size = size.and_then(|size| size.checked_mul(dimension));
             }
             0x12 => {
-                let length = varint(&mut cursor)?;
+                let length = cursor.varint()?;
                 let packed = cursor.sub(length)?;
                 let mut packed = packed.cursor();
                 while !packed.is_at_end() {
-                    let dimension = varint(&mut packed)?;
+                    let dimension = packed.varint()?;
                     size = size.and_then(|size| size.checked_mul(dimension));
                 }
             }

@@ -95,10 +95,10 @@ impl<'i> Walker<'i> {
         self.cursor.seek(at);
         let (number, wire) = self.tag()?;
         let value = match wire {
-            0 => Value::Varint(self.varint()?),
+            0 => Value::Varint(self.cursor.varint()?),
             1 => Value::Fixed64(self.cursor.u64_le()?),
             2 => {
-                let len = self.varint()?;
+                let len = self.cursor.varint()?;
                 let from = self.cursor.position();
                 let end = from.checked_add(len).filter(|end| *end <= message.end);
                 let Some(end) = end else {
@@ -131,26 +131,12 @@ impl<'i> Walker<'i> {
 
     fn tag(&mut self) -> Result<(u32, u64), Stop> {
         let at = self.cursor.position();
-        let tag = self.varint()?;
+        let tag = self.cursor.varint()?;
         let number = u32::try_from(tag >> 3).ok().filter(|number| (1..=0x1fff_ffff).contains(number));
         match number {
             Some(number) => Ok((number, tag & 7)),
             None => Err(Stop::malformed(at, "a protobuf field number is out of range")),
         }
-    }
-
-    /// A number of at most 10 bytes.
-    fn varint(&mut self) -> Result<u64, Stop> {
-        let at = self.cursor.position();
-        let mut value: u64 = 0;
-        for shift in (0..70).step_by(7) {
-            let byte = self.cursor.u8()?;
-            value |= u64::from(byte & 0x7f).checked_shl(shift).unwrap_or(0);
-            if byte < 0x80 {
-                return Ok(value);
-            }
-        }
-        Err(Stop::malformed(at, "a protobuf number has more than 10 bytes"))
     }
 
     /// Passes over a group; where its end tag begins.
@@ -164,11 +150,11 @@ impl<'i> Walker<'i> {
             let (number, wire) = self.tag()?;
             match wire {
                 0 => {
-                    self.varint()?;
+                    self.cursor.varint()?;
                 }
                 1 => self.cursor.skip(8)?,
                 2 => {
-                    let len = self.varint()?;
+                    let len = self.cursor.varint()?;
                     self.cursor.skip(len)?;
                 }
                 3 if open.len() < to_usize(u64::from(MAX_DEPTH)) => open.push(number),
@@ -216,7 +202,7 @@ impl<'i> Walker<'i> {
                 self.cursor.seek(bytes.at);
                 let end = bytes.at.saturating_add(bytes.len);
                 while self.cursor.position() < end {
-                    let number = self.varint()?;
+                    let number = self.cursor.varint()?;
                     add(self.cursor.position(), number)?;
                 }
                 Ok(())
@@ -304,7 +290,7 @@ impl Walker<'_> {
         if wire != 2 {
             return self.next(message);
         }
-        let len = self.varint()?;
+        let len = self.cursor.varint()?;
         let from = self.cursor.position();
         let end = from.checked_add(len).filter(|end| *end <= message.end);
         let Some(end) = end else { return Err(Stop::malformed(at, "a field is longer than the file")) };

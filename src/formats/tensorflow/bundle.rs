@@ -52,7 +52,7 @@ pub(super) fn entries(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     let footer = input.len().saturating_sub(FOOTER);
     let mut cursor = Cursor::at(input, footer);
     for _ in 0..2 {
-        varint(&mut cursor)?; // metaindex_handle
+        cursor.varint()?; // metaindex_handle
     }
     let index = Handle::read(&mut cursor)?;
     for (_, value, at) in index.entries(input, cx)? {
@@ -79,7 +79,7 @@ type Entry = (Vec<u8>, Vec<u8>, u64);
 
 impl Handle {
     fn read(cursor: &mut Cursor<'_>) -> Result<Self, Stop> {
-        Ok(Self { offset: varint(cursor)?, size: varint(cursor)? })
+        Ok(Self { offset: cursor.varint()?, size: cursor.varint()? })
     }
 
     /// The entries of the block. A key says how much of the one before it
@@ -99,9 +99,9 @@ impl Handle {
         let mut entries: Vec<Entry> = Vec::new();
         let mut held = 0_u64;
         while cursor.position() < end {
-            let shared = to_usize(varint(&mut cursor)?);
-            let own = varint(&mut cursor)?;
-            let length = varint(&mut cursor)?;
+            let shared = to_usize(cursor.varint()?);
+            let own = cursor.varint()?;
+            let length = cursor.varint()?;
             let at = self.offset.saturating_add(cursor.position()).saturating_add(own);
             // Keys that repeat each other grow with every entry.
             held = held.saturating_add(to_u64(shared)).saturating_add(own).saturating_add(length);
@@ -161,18 +161,4 @@ fn dimension(walker: &mut Walker<'_>, mut message: Message) -> Result<i64, Stop>
         }
     }
     Ok(size)
-}
-
-/// A number in groups of seven bits, the lowest first.
-fn varint(cursor: &mut Cursor<'_>) -> Result<u64, Stop> {
-    let mut number = 0_u64;
-    for group in 0..10_u32 {
-        let byte = cursor.u8()?;
-        let bits = u64::from(byte & 0x7f).checked_shl(group.saturating_mul(7)).unwrap_or(0);
-        number |= bits;
-        if byte & 0x80 == 0 {
-            return Ok(number);
-        }
-    }
-    Err(Stop::malformed(cursor.position(), "a number of more than ten bytes"))
 }
