@@ -151,6 +151,10 @@ limits! {
     /// Gaps kept for one artifact: the first of them keeps it from being clean,
     /// and nobody reads a thousand.
     gaps: 1_000, "gaps";
+    /// Findings of one file that are all kept, some 4 KB each: nobody reads
+    /// ten thousand. Beyond them a rule is told again only where it is worse
+    /// than before, so that the verdict is the same.
+    findings: 10_000, "findings";
     /// Wall time for one file, in seconds: an hour reads about 3 TB. The only
     /// limit that depends on the machine.
     seconds: 3_600, "seconds";

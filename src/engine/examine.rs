@@ -11,6 +11,7 @@ use crate::engine::along::Along;
 use crate::engine::beside::Folder;
 use crate::engine::checksums::Checksums;
 use crate::engine::cx::Cx;
+use crate::engine::kept::Kept;
 use crate::engine::recognise::{self, Candidate, Ends};
 use crate::engine::signatures::{self, without_pickles};
 use crate::engine::spill::Spill;
@@ -47,6 +48,8 @@ pub(crate) struct Job<'e> {
     artifacts: u64,
     /// Findings that may still be shown with what stands around them.
     pub(super) excerpts: u64,
+    /// Findings of the file so far.
+    kept: Kept,
     /// Size of the file.
     size: u64,
     /// Bytes of all members, wherever they are stored.
@@ -91,6 +94,7 @@ impl<'e> Job<'e> {
             inflated: 0,
             artifacts: 0,
             excerpts: 0,
+            kept: Kept::default(),
             size: 0,
             viewed: 0,
             digestible: 0,
@@ -136,6 +140,7 @@ impl<'e> Job<'e> {
         self.inflated = 0;
         self.artifacts = 0;
         self.excerpts = self.limits.excerpts;
+        self.kept = Kept::default();
         self.viewed = 0;
         let size = input.len();
         self.size = size;
@@ -261,6 +266,7 @@ impl<'e> Job<'e> {
         super::promise::compare(&mut artifact);
         self.digests.compare(&mut artifact);
         self.rules.judge(&mut artifact);
+        self.kept.bound(&mut artifact, self.limits);
         if within.is_none() {
             self.show_around(&mut artifact, &input);
         }

@@ -15,6 +15,7 @@ mod companions;
 mod cx;
 mod examine;
 mod executables;
+mod kept;
 mod place;
 mod promise;
 mod recognise;

@@ -49,6 +49,7 @@ fn cases() -> Vec<Case> {
         case("items", 10, "model.pkl", many_imports(50)),
         case("folded-bytes", 100, "model.pkl", folding(1_000)),
         case("evidence", 10, "model.pkl", many_imports(50)),
+        case("findings", 10, "model.pkl", many_imports(50)),
         case("gaps", 0, "cut.zip", sample("zip/encrypted.zip")),
         case("seconds", 0, "model.pkl", many_tuples(60_000)),
     ]
@@ -93,6 +94,17 @@ fn each_limit_leaves_a_gap_that_names_it() {
     }
     let all: BTreeSet<String> = Limits::default().list().into_iter().map(|(name, ..)| name).collect();
     assert_eq!(tried, all, "limits that no case reaches, or cases of limits that are gone");
+}
+
+/// What is worse than all that was kept is told however many there were.
+#[test]
+fn the_worst_finding_is_kept() {
+    let members = [gzip(&many_imports(50)), gzip(&sample("pickle/reduce-os-system-p4.pkl"))].concat();
+    let all = scan("models.gz", &members);
+    let few = limited(&[("findings", 10)], "models.gz", &members);
+    assert!(all.findings.len() > 50 && few.findings.len() < 20, "{} of {}", few.findings.len(), all.findings.len());
+    assert_eq!(few.verdict, Verdict::Malicious);
+    assert_eq!(few.findings[0].evidence, all.findings[0].evidence);
 }
 
 #[test]
