@@ -76,7 +76,7 @@ kinds! {
     PythonCall = "python.call", "A call in Python code. Value: canonical callable. Attributes: `scope`, `call`, `arg.N`, `constant` (`true` when every argument is a literal).";
     PythonAnomaly = "python.anomaly", "A construct in Python code that hides what it does. Value: which. Attributes: `scope`, `detail`.";
     ShellCommand = "shell.command", "A shell command that does something out of the ordinary. Value: `fetch-run`, `reverse-shell`, `decode-run`, `destroy`, `startup`. Attributes: `command`, `source` (an address), `transport` (`https`, `open` or `none`), `where` (`script`, `cell` or `config`).";
-    NativeCode = "native.code", "The whole file is a native executable or library. Value: `elf`, `pe`, `ape`, `mach-o`, `wasm`, `java-class`, `dex`. Attributes: `machine`.";
+    NativeCode = "native.code", "The whole file is compiled code. Value: `elf`, `pe`, `ape`, `mach-o`, `wasm`, `java-class`, `dex`, `tensorrt`. Attributes: `machine`.";
     CompiledPython = "python.compiled", "The whole file is compiled Python. Value: `module`.";
     CodeObject = "code.object", "A compiled Python code object. Value: its name. Attributes: `names`, `version`.";
     ContainerMember = "container.member-name", "A member whose name is unusual. Value: which way (`absolute`, `parent`, `inner-parent`, `drive`, `control`, `bidi`, `duplicate`, `duplicate-equal`, `case-collision`, `nul`, `backslash`, `empty`, `long`). Attributes: `name`.";

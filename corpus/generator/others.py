@@ -23,6 +23,7 @@ def add_samples(corpus):
     llamafile(corpus)
     boosters(corpus)
     servers(corpus)
+    engines(corpus)
 
 
 PMML_BODY = """<PMML version="4.4" xmlns="http://www.dmg.org/PMML-4_4">
@@ -178,3 +179,25 @@ def servers(corpus):
     corpus.add("torchserve/stable-baselines3.zip", CLEAN, zip_file(sb3), "a stable-baselines3 archive", "torch files inside a zip")
     corpus.add("torchserve/paddle.pdparams", CLEAN, HONEST, "a Paddle parameter pickle", "pickles under another name")
     corpus.add("torchserve/paddle-evil.pdparams", MALICIOUS, EVIL, f"{WHAT} named .pdparams", "pickles under another name")
+
+
+def engines(corpus):
+    """What runtimes compile for their own devices, and the archives that nobody can read."""
+
+    def add(name, verdict, data, what, why):
+        corpus.add(f"other/{name}", verdict, data, what, why)
+
+    plan = b"ptrt" + struct.pack("<5I", 0, 239, 0, 40, 0) + bytes(range(64))
+    add("model.engine", CLEAN, plan + executables.cubin(), "the beginning of a TensorRT engine, with code for a GPU", "every engine holds some: said so, and no more")
+    add("plugin.engine", MALICIOUS, plan + executables.elf(), "the same with code for the host", "libraries of plug-ins are loaded when the engine is")
+    add("pickle.engine", MALICIOUS, plan + EVIL, f"the same with a pickle behind it: {WHAT}", "a loader of the next stage seeks to it")
+    rockchip = bytes(8) + struct.pack("<2Q", 6, 64) + b'{"version": "1.6.0", "target_platform": ["rk3588"], "network_platform": "ONNX"}'
+    add("model.rknn", CLEAN, b"RKNN" + bytes(4) + rockchip, "the beginning of an RKNN model", "the ordinary file")
+    add("encrypted.rknn", INCOMPLETE, b"CYPTRKNN" + rockchip, "the beginning of an encrypted RKNN model", "nobody can say what is in it")
+    add("program.rknn", MALICIOUS, b"RKNN" + bytes(4) + rockchip + executables.elf(), "an RKNN model with code for the host", "no model holds any")
+    layers = "3 3\nInput            data             0 1 data 0=4 1=4 2=3\nConvolution      conv             1 1 data conv 0=8 1=3\nSoftmax          prob             1 1 conv prob 0=0\n"
+    add("ncnn.param", CLEAN, "7767517\n" + layers, "an ncnn graph of three layers", "the ordinary file")
+    add("ncnn.param.bin", CLEAN, struct.pack("<3i", 7767517, 1, 1) + struct.pack("<6i", 0, 0, 1, 0, 0, -233), "the same, binary, of one layer", "what ncnn2mem makes")
+    add("pickle.param.bin", MALICIOUS, struct.pack("<9i", 7767517, 1, 1, 0, 0, 1, 0, 0, -233) + EVIL, f"a pickle behind a binary ncnn graph: {WHAT}", "a loader of the next stage seeks to it")
+    for name, mark in [("rar5", b"Rar!\x1a\x07\x01\x00"), ("rar4", b"Rar!\x1a\x07\x00")]:
+        corpus.add(f"archive/{name}.rar", INCOMPLETE, mark + bytes(range(40)), f"the beginning of a {name.upper()} archive", "there is no free decoder: what is in it has not been examined")

@@ -1,10 +1,11 @@
-"""Stores of arrays: shards of torch.distributed.checkpoint, OCDBT (Orbax), Zarr, word vectors, and what lies beside them."""
+"""Stores of arrays: shards of torch.distributed.checkpoint, OCDBT (Orbax), Zarr, word vectors, exported JAX, and what lies beside them."""
 
 import json
 import struct
 
 from . import executables
 from .archives import zstd_frame
+from .flatbuffer import Raw, Table, flatbuffer
 from .objects import packed
 from .opcodes import dumps
 from .registry import CLEAN, HOST, INCOMPLETE, MALICIOUS, SUSPICIOUS
@@ -20,6 +21,7 @@ def add_samples(corpus):
     networks(corpus)
     pipelines(corpus)
     libraries(corpus)
+    exported(corpus)
 
 
 def shards(corpus):
@@ -232,3 +234,21 @@ def libraries(corpus):
     add("pickle.a", MALICIOUS, member("//", b"a name that is too long.pkl/\n"), member("/0", EVIL), what=f"a pickle in an archive of ar: {WHAT}", why="members are read as what they are")
     add("outside.a", MALICIOUS, member("//", b"../../../.bashrc/\n"), member("/0", text), what="a member whose name leads out of the folder", why="ar writes where the name says")
     add("cut.a", INCOMPLETE, member("notes.txt/", text)[:-4], what="an archive of ar, cut", why="a partial download")
+
+
+def exported(corpus):
+    """What jax.export serialises: a FlatBuffer without an identifier around a module in MLIR's bytecode."""
+
+    def function(module):
+        return flatbuffer(Table({1: "predict", 9: ["cpu", "cuda"], 13: Raw(module)}), bytes(4))
+
+    def add(name, verdict, data, what, why):
+        corpus.add(f"other/{name}", verdict, data, what, why)
+
+    module = b"ML\xefR\x0dStableHLO_v1.9.0\0" + bytes(range(0x40, 0x80))
+    honest = function(module)
+    add("exported.jax", CLEAN, honest, "a function that jax.export has serialised", "the ordinary file")
+    add("exported-pickle.jax", MALICIOUS, function(module + EVIL), f"the same with a pickle behind its module: {WHAT}", "a loader of the next stage seeks to it")
+    add("exported-library.jax", MALICIOUS, function(module + executables.elf()), "the same with a program behind its module", "no module holds machine code")
+    add("exported-cut.jax", INCOMPLETE, honest[:-40], "the same, cut", "a partial download")
+    add("exported-lying.jax", INCOMPLETE, function(b"none" + module), "the same where something else stands in the module's place", "what is not read as a module has not been examined")

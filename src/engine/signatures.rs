@@ -54,7 +54,7 @@ const OPCODES_PER_CLOCK: u32 = 1 << 12;
 const KEPT: u64 = 64;
 
 /// Formats that hold weights and no pickles of their own.
-const RAW: [&str; 12] = [
+const RAW: [&str; 24] = [
     "safetensors",
     "gguf",
     "ggml",
@@ -64,9 +64,21 @@ const RAW: [&str; 12] = [
     "tensorflow",
     "tensorflow-checkpoint",
     "coreml",
+    "mil-blob",
     "executorch",
     "tensorrt",
+    "rknn",
     "ncnn",
+    "paddle",
+    "paddle-params",
+    "mxnet",
+    "torch7",
+    "xgboost",
+    "lightgbm",
+    "catboost",
+    "word2vec",
+    "jax-export",
+    "rds",
 ];
 
 /// Formats whose members are read by themselves; what else is in them belongs to

@@ -1,7 +1,10 @@
 //! Every sample of the corpus gets the verdict that its manifest promises.
 
-use weighin::Scanner;
+use std::collections::BTreeSet;
+
+use weighin::artifact::Artifact;
 use weighin::report::{FileReport, Verdict};
+use weighin::{Scanner, formats};
 
 use crate::check::{files_of, rules, samples, worst};
 
@@ -44,6 +47,33 @@ fn every_sample_gets_its_verdict() {
         })
         .collect();
     assert!(wrong.is_empty(), "{} samples:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Formats that are never read whole: their content is elsewhere, or nothing
+/// decodes it.
+const NEVER_WHOLE: &[&str] = &["dvc", "lfs", "rar"];
+
+/// A format without a sample that it reads to the end is one that nobody tried.
+#[test]
+fn every_format_reads_a_sample() {
+    fn collect(artifact: &Artifact, read: &mut BTreeSet<&'static str>, whole: &mut BTreeSet<&'static str>) {
+        read.extend(artifact.formats.iter().copied());
+        if artifact.gaps.is_empty() {
+            whole.extend(artifact.formats.iter().copied());
+        }
+        artifact.members.iter().for_each(|member| collect(member, read, whole));
+    }
+    let scanner = Scanner::new(rules());
+    let (mut read, mut whole) = (BTreeSet::new(), BTreeSet::new());
+    for file in samples().iter().flat_map(files_of).filter(|file| file.is_file()) {
+        let name = file.file_name().expect("a file has a name").to_string_lossy();
+        let bytes = std::fs::read(&file).expect("a sample");
+        collect(&scanner.examine(&name, bytes.into()), &mut read, &mut whole);
+    }
+    let all: BTreeSet<&str> = formats::ALL.iter().map(|format| format.name()).collect();
+    assert_eq!(read, all, "formats that read no sample, or that are not registered");
+    let broken: Vec<&&str> = all.difference(&whole).collect();
+    assert_eq!(broken, NEVER_WHOLE.iter().collect::<Vec<_>>(), "formats that read no sample to its end");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! nothing but numbers: recognised by their magic, and swept like everything.
 
 use crate::engine::Cx;
+use crate::evidence::{Kind, Span};
 use crate::formats::{About, Format, Head, Match};
 use crate::input::Input;
 use crate::stop::Stop;
@@ -19,7 +20,7 @@ impl Format for TensorRt {
             title: "TensorRT engines (plans)",
             extensions: &[".engine", ".plan", ".trt"],
             reads: "the magic; programs and libraries anywhere in it are found by the sweep",
-            leaves_out: "the layout, which NVIDIA does not publish",
+            leaves_out: "the layout, which NVIDIA does not publish, and what its GPU code does",
         }
     }
 
@@ -28,7 +29,8 @@ impl Format for TensorRt {
         if head.starts_with(b"ptrt") || head.starts_with(b"ftrt") { Match::Magic } else { Match::No }
     }
 
-    fn read(&self, _input: &Input, _cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+    fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+        cx.evidence(Kind::NativeCode, "tensorrt", Span::new(0, input.len()));
         Ok(())
     }
 }

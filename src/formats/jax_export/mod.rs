@@ -39,7 +39,7 @@ impl Format for JaxExport {
 
     fn recognise(&self, head: &Head<'_>) -> Match {
         // The root's offset, then a vtable that is long enough for a module.
-        let Some([a, b, 0, 0, 0, 0, ..] | [a, b, 0, 0, ..]) = head.first.get(..8) else { return Match::No };
+        let Some([a, b, 0, 0, ..]) = head.first.get(..8) else { return Match::No };
         let root = usize::from(u16::from_le_bytes([*a, *b]));
         let module = memchr::memmem::find(head.first, MLIR).is_some_and(|at| at > root);
         if (8..1024).contains(&root) && root.is_multiple_of(4) && module { Match::Likely } else { Match::No }
