@@ -35,6 +35,8 @@ impl Kept {
             dropped |= index > left && !worse;
             index <= left || worse
         });
+        // An empty list of a member can be larger than the member.
+        artifact.findings.shrink_to_fit();
         if dropped && !self.full {
             self.full = true;
             artifact.gaps.push((&Stop::Limit { offset: 0, limit: "findings" }).into());
