@@ -7,7 +7,6 @@
 //! nesting is bounded, and so is the number of values in a tree. [`Events`]
 //! reads documents of any size in constant memory; [`parse`] builds a tree.
 
-#![allow(dead_code, reason = "a shared reader: each format uses its part")]
 #![deny(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
@@ -524,30 +523,12 @@ impl Json {
         }
     }
 
-    /// A number that is a whole one and not negative.
-    pub(crate) fn as_u64(&self) -> Option<u64> {
-        match &self.value {
-            Value::Number(text) => text.parse().ok(),
-            _ => None,
-        }
-    }
-
     /// A truth value.
     pub(crate) fn as_bool(&self) -> Option<bool> {
         match &self.value {
             Value::Bool(bool) => Some(*bool),
             _ => None,
         }
-    }
-
-    /// Whether it is an object.
-    pub(crate) fn is_object(&self) -> bool {
-        matches!(self.value, Value::Object(_))
-    }
-
-    /// Whether it is an array.
-    pub(crate) fn is_array(&self) -> bool {
-        matches!(self.value, Value::Array(_))
     }
 
     /// Calls `each` with every value below this one, itself first, and the

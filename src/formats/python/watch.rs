@@ -5,41 +5,14 @@
 /// Names, and everything below them, whose calls are recorded.
 const WATCHED: &[&str] = &[
     // Programs.
-    "os.system",
-    "os.popen",
-    "os.popen2",
-    "os.popen3",
-    "os.popen4",
-    "os.execl",
-    "os.execle",
-    "os.execlp",
-    "os.execlpe",
-    "os.execv",
-    "os.execve",
-    "os.execvp",
-    "os.execvpe",
-    "os.spawnl",
-    "os.spawnle",
-    "os.spawnlp",
-    "os.spawnlpe",
-    "os.spawnv",
-    "os.spawnve",
-    "os.spawnvp",
-    "os.spawnvpe",
-    "os.posix_spawn",
-    "os.posix_spawnp",
-    "os.startfile",
     "os.fork",
     "os.forkpty",
     "os.kill",
     "os.dup2",
     "subprocess",
-    "pty.spawn",
     "pty.fork",
     "commands",
     "popen2",
-    "asyncio.create_subprocess_exec",
-    "asyncio.create_subprocess_shell",
     "asyncio.subprocess",
     "pexpect",
     "sh",
@@ -50,12 +23,6 @@ const WATCHED: &[&str] = &[
     "pip.main",
     "pip._internal.main",
     "pip._internal.cli.main.main",
-    "ctypes.CDLL.system",
-    "ctypes.CDLL.popen",
-    "ctypes.CDLL.execve",
-    "ctypes.cdll.msvcrt.system",
-    "ctypes.windll.msvcrt.system",
-    "IPython.get_ipython.system",
     "IPython.get_ipython.run_cell",
     "IPython.get_ipython.run_cell_magic",
     "setuptools.setup",
@@ -182,7 +149,7 @@ const WATCHED: &[&str] = &[
 
 /// Whether calls of `name` are recorded.
 pub(super) fn is_watched(name: &str) -> bool {
-    any_below(name, WATCHED) || any_below(name, super::network::MODULES)
+    [WATCHED, PROCESS, super::network::MODULES].iter().any(|names| any_below(name, names))
 }
 
 pub(super) fn below(name: &str, parent: &str) -> bool {

@@ -76,12 +76,9 @@ pub(super) fn has(input: &Input, offset: u64, signature: [u8; 4]) -> bool {
     matches!(input.read_at(offset, &mut found), Ok(4)) && found == signature
 }
 
-/// The local header at `offset`; `None` when there is none.
-pub(super) fn local(input: &Input, offset: u64) -> Result<Option<LocalFileHeader>, Stop> {
-    if !has(input, offset, LOCAL) {
-        return Ok(None);
-    }
-    let mut cursor = Cursor::at(input, offset.saturating_add(4));
+/// What local and central headers both have, from "version needed to extract"
+/// on, and the lengths of the name and the extra field, which follow later.
+fn common(cursor: &mut Cursor<'_>) -> Result<(Fields, usize, usize), Stop> {
     let version_needed = cursor.u16_le()?;
     let flags = cursor.u16_le()?;
     let method = cursor.u16_le()?;
@@ -91,19 +88,29 @@ pub(super) fn local(input: &Input, offset: u64) -> Result<Option<LocalFileHeader
     let uncompressed_size = u64::from(cursor.u32_le()?);
     let name_length = usize::from(cursor.u16_le()?);
     let extra_length = usize::from(cursor.u16_le()?);
-    let name = cursor.take(name_length)?.to_vec();
-    let mut fields = Fields {
+    let fields = Fields {
         version_needed,
         flags,
         method,
         crc32,
         compressed_size,
         uncompressed_size,
-        name,
+        name: Vec::new(),
         unicode_path: None,
         extra_sound: true,
         aes: false,
     };
+    Ok((fields, name_length, extra_length))
+}
+
+/// The local header at `offset`; `None` when there is none.
+pub(super) fn local(input: &Input, offset: u64) -> Result<Option<LocalFileHeader>, Stop> {
+    if !has(input, offset, LOCAL) {
+        return Ok(None);
+    }
+    let mut cursor = Cursor::at(input, offset.saturating_add(4));
+    let (mut fields, name_length, extra_length) = common(&mut cursor)?;
+    fields.name = cursor.take(name_length)?.to_vec();
     let extra = cursor.take(extra_length)?;
     let mut no_offset = 0;
     fields.read_extra(extra, &mut no_offset);
@@ -117,32 +124,12 @@ pub(super) fn central(cursor: &mut Cursor<'_>) -> Result<Option<CentralHeader>, 
         return Ok(None);
     }
     cursor.skip(6)?; // signature, version made by
-    let version_needed = cursor.u16_le()?;
-    let flags = cursor.u16_le()?;
-    let method = cursor.u16_le()?;
-    cursor.skip(4)?;
-    let crc32 = cursor.u32_le()?;
-    let compressed_size = u64::from(cursor.u32_le()?);
-    let uncompressed_size = u64::from(cursor.u32_le()?);
-    let name_length = usize::from(cursor.u16_le()?);
-    let extra_length = usize::from(cursor.u16_le()?);
+    let (mut fields, name_length, extra_length) = common(cursor)?;
     let comment_length = u64::from(cursor.u16_le()?);
     cursor.skip(4)?; // disk number start, internal file attributes
     let external_attributes = cursor.u32_le()?;
     let mut local_header_offset = u64::from(cursor.u32_le()?);
-    let name = cursor.take(name_length)?.to_vec();
-    let mut fields = Fields {
-        version_needed,
-        flags,
-        method,
-        crc32,
-        compressed_size,
-        uncompressed_size,
-        name,
-        unicode_path: None,
-        extra_sound: true,
-        aes: false,
-    };
+    fields.name = cursor.take(name_length)?.to_vec();
     let extra = cursor.take(extra_length)?;
     fields.read_extra(extra, &mut local_header_offset);
     cursor.skip(comment_length)?;
