@@ -70,6 +70,10 @@ def servers(corpus):
     add("graph/saved_model.pbtxt", CLEAN, graph % ("part", "SaveV2"), "a SavedModel in text with its saver", "TensorFlow loads either form")
     add("graph-evil/saved_model.pbtxt", MALICIOUS, graph % ("/tmp/weighin", "WriteFile"), "a SavedModel in text that writes /tmp/weighin", "the same")
     add("graph-python/saved_model.pbtxt", MALICIOUS, graph % ("x", "EagerPyFunc"), "a SavedModel in text that calls Python", "the same")
+    library = 'library {\n  function {\n    signature { name: "f" }\n    node_def { name: "p" op: %s }\n  }\n}\n'
+    add("graph.pb", MALICIOUS, library % '"PyFunc"', "a GraphDef in text, named as the binary one, whose function calls Python", "text_format reads it under any name")
+    add("graph.meta", MALICIOUS, "graph_def {\n" + library % '"Py" # one name\n "F\\165nc"' + "}\n", "a MetaGraphDef in text with an operator's name in two strings and an escape", "import_meta_graph reads either form")
+    add("graph-honest.pb", CLEAN, library % '"AddV2"', "a GraphDef in text whose function adds", "the ordinary file")
     environment = 'name: "m"\nbackend: "python"\nparameters: {\n  key: "EXECUTION_ENV_PATH",\n  value: { string_value: "%s" }\n}\n'
     add("config.pbtxt", CLEAN, environment % "$$TRITON_MODEL_DIRECTORY/env.tar.gz", "a Triton model with an environment in its folder", "the ordinary file")
     add("elsewhere/config.pbtxt", MALICIOUS, environment % "/tmp/env.tar.gz", "a Triton model with an environment in /tmp", "the server unpacks and runs it")

@@ -75,6 +75,13 @@ def add_samples(corpus):
         if case in ("read-file", "write-file", "py-func"):
             add(f"{case}-in-function", MALICIOUS, saved_model(honest, [function("__inference_call_1", [*body, *nodes])]), f"{what}, inside a function", "all code of TensorFlow 2 is in functions")
     corpus.add("savedmodel/graph-only.meta", MALICIOUS, message((2, message((1, node("c", "Const")), (1, node("p", "PyFunc", ["c"], token=attr(s="pyfunc_0")))))), "a MetaGraphDef with nothing but its graph", "import_meta_graph takes it")
+    library = lambda *nodes: (2, message((1, function("__inference_f", nodes))))
+    call = node("p", "PyFunc", ["x"], token=attr(s="pyfunc_0"))
+    corpus.add("savedmodel/library-only.pb", MALICIOUS, message(library(call)), "a GraphDef with a function that calls Python, and no nodes", "all code of TensorFlow 2 is in functions")
+    corpus.add("savedmodel/library-gradient.pb", MALICIOUS, message((4, message((1, 1882))), (2, message((2, message((1, "f"), (2, "g"))), (1, function("g", [call]))))), "the same with the gradient first, and the versions before it", "fields stand in any order")
+    corpus.add("savedmodel/library-only.meta", MALICIOUS, message((2, message(library(call)))), "a MetaGraphDef with such a library", "import_meta_graph takes it")
+    corpus.add("savedmodel/library-honest.pb", CLEAN, message(library(*body)), "a GraphDef with a function that adds, and no nodes", "the same shape, without harm")
+    add("library-beside-version", MALICIOUS, message((1, 1), library(call)), "a library beside the version of a SavedModel", "a parser of GraphDef skips the version")
     add("custom-op", SUSPICIOUS, saved_model([*honest, node("z", "WeighinRun", ["x"], library=attr(s="./weighin.so"))]), "an operator that TensorFlow does not have, with a library path", "needs a native library")
     add("save-outside-saver", SUSPICIOUS, saved_model([*honest, string_constant("f", "/tmp/weighin"), node("s", "SaveV2", ["f"])], saver=False), "SaveV2 to a constant path without a saver", "writes a file when the model runs")
     add("asset-outside", MALICIOUS, saved_model(honest, assets=["../../weighin.txt"]), "an asset two folders up", "path traversal")

@@ -66,6 +66,7 @@ impl Format for TensorFlow {
         let Some((kindred, _)) = kindred(&head) else {
             return Err(Stop::malformed(0, "not a message of TensorFlow"));
         };
+        let library = Shape::of(&first, input.len()).is_some_and(|shape| is_library(&shape, &first));
         cx.field("message", || format!("{kindred:?}").into());
         let mut reader = graph::Reader::new(Walker::new(input), input, cx);
         let whole = reader.walker.whole();
@@ -75,6 +76,11 @@ impl Format for TensorFlow {
             Kindred::Graph => reader.graph_def(&[whole]),
             Kindred::KerasMetadata => reader.keras_metadata(whole),
             Kindred::Fingerprint => Ok(()),
+        };
+        // Parsers skip what they do not know, so that one file may be two messages.
+        let outcome = match outcome {
+            Ok(()) if kindred == Kindred::SavedModel && library => reader.graph_def(&[whole]),
+            other => other,
         };
         reader.finish();
         outcome
@@ -106,16 +112,20 @@ fn by_fields(shape: &Shape, head: &Head<'_>) -> Option<(Kindred, bool)> {
     if head.name == "fingerprint.pb" && shape.only(&[1, 2, 3, 4, 5, 6, 7]) && shape.complete {
         return Some((Kindred::Fingerprint, true));
     }
-    // A MetaGraphDef whose `meta_info_def` was left out: what field 2 begins
-    // with is a node, where a SavedModel has a MetaGraphDef there.
-    if shape.first(1).is_none()
-        && shape.only(&[2, 3, 4, 5, 6, 7])
-        && let Some(graph) = shape.bytes(2, head.first)
-        && let Some(inner) = Shape::of(graph, len_of(shape.first(2)))
-        && let Some(node) = inner.bytes(1, graph)
-        && is_node(node, len_of(inner.first(1))).is_some()
-    {
-        return Some((Kindred::MetaGraph, head.is_named(&[".meta"])));
+    if shape.first(1).is_none() {
+        // A GraphDef without nodes: all that it does is in its functions.
+        if shape.only(&[2, 3, 4, 5]) && is_library(shape, head.first) {
+            return Some((Kindred::Graph, true));
+        }
+        // A MetaGraphDef whose `meta_info_def` was left out: what field 2 begins
+        // with is a node or a library, where a SavedModel has a MetaGraphDef there.
+        if shape.only(&[2, 3, 4, 5, 6, 7])
+            && let Some(graph) = shape.bytes(2, head.first)
+            && let Some(inner) = Shape::of(graph, len_of(shape.first(2)))
+            && (has_node(&inner, 1, graph).is_some() || is_library(&inner, graph))
+        {
+            return Some((Kindred::MetaGraph, head.is_named(&[".meta"])));
+        }
     }
     // `saved_model_schema_version` has always been 1, and 0 is not written.
     if shape.only(&[1, 2])
@@ -126,7 +136,7 @@ fn by_fields(shape: &Shape, head: &Head<'_>) -> Option<(Kindred, bool)> {
         return Some((Kindred::SavedModel, true));
     }
     let first = shape.bytes(1, head.first)?;
-    if let Some(sure) = is_node(first, len_of(shape.first(1)))
+    if let Some(sure) = has_node(shape, 1, head.first)
         && shape.only(&[1, 2, 3, 4, 5])
     {
         return Some((Kindred::Graph, sure));
@@ -155,6 +165,38 @@ fn is_meta_graph(graph: &[u8], value: Option<Value>) -> bool {
     Shape::of(graph, len_of(value)).is_some_and(|shape| {
         shape.only(&[1, 2, 3, 4, 5, 6, 7]) && shape.fields.iter().all(|(_, value)| matches!(value, Value::Bytes(_)))
     })
+}
+
+/// Whether field 2 of a message is a `FunctionDefLibrary`: what it begins with
+/// is a function, or the name of one and of its gradient.
+fn is_library(shape: &Shape, bytes: &[u8]) -> bool {
+    let Some(library) = shape.bytes(2, bytes) else { return false };
+    let Some(inner) = Shape::of(library, len_of(shape.first(2))) else { return false };
+    let of = |number| {
+        inner.bytes(number, library).and_then(|bytes| Some((bytes, Shape::of(bytes, len_of(inner.first(number)))?)))
+    };
+    match (of(1), of(2)) {
+        (Some((bytes, function)), _) => is_function(&function, bytes),
+        (None, Some((bytes, gradient))) => {
+            gradient.only(&[1, 2]) && [1, 2].iter().all(|number| gradient.bytes(*number, bytes).is_some_and(is_name))
+        }
+        (None, None) => false,
+    }
+}
+
+/// Whether a message is a `FunctionDef`: its signature is an `OpDef`, which
+/// begins with a name, or its body has nodes.
+fn is_function(function: &Shape, bytes: &[u8]) -> bool {
+    let signature = function.bytes(1, bytes).is_some_and(|signature| {
+        Shape::of(signature, len_of(function.first(1)))
+            .is_some_and(|op| op.bytes(1, signature).is_some_and(|name| is_name(name)))
+    });
+    signature || has_node(function, 3, bytes).is_some()
+}
+
+/// As [`is_node`], of the first field of this number.
+fn has_node(shape: &Shape, number: u32, bytes: &[u8]) -> Option<bool> {
+    is_node(shape.bytes(number, bytes)?, len_of(shape.first(number)))
 }
 
 /// Whether bytes are a `NodeDef`: a name and the operator's.

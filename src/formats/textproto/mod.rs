@@ -2,6 +2,8 @@
 //! (`config.pbtxt`), graphs of TensorFlow (`saved_model.pbtxt`). Read for the few
 //! fields that name code, files and operators.
 
+mod tokens;
+
 use std::collections::BTreeMap;
 
 use crate::engine::Cx;
@@ -11,6 +13,8 @@ use crate::input::{Input, to_u64};
 use crate::stop::Stop;
 use crate::text;
 
+use tokens::{Token, Tokens};
+
 /// The format.
 #[derive(Debug)]
 pub struct TextProto;
@@ -19,6 +23,27 @@ const NAMED: &[&str] = &[".prototxt", ".pbtxt"];
 
 /// Operators of the saver that every model carries.
 const SAVER: [&str; 4] = ["Save", "Restore", "MergeV2Checkpoints", "ShardedFilename"];
+
+/// Messages in which graphs of TensorFlow stand, and those that stand in them.
+const GRAPHS: [&str; 7] =
+    ["node", "library", "versions", "graph_def", "meta_info_def", "meta_graphs", "saved_model_schema_version"];
+
+/// Bytes in which the first operator of a graph stands: what comes before it are
+/// the version and the producer.
+const GRAPH_START: usize = 1 << 16;
+
+/// Bytes in which the first word stands: a comment before it is shorter.
+const COMMENT: usize = 1 << 12;
+
+/// Whether a text begins like a graph of TensorFlow, which is read under any
+/// name (`import_meta_graph` takes both forms, `text_format` the rest).
+fn begins_graph(first: &[u8]) -> bool {
+    let first = first.get(..first.len().min(GRAPH_START)).unwrap_or(first);
+    let start = String::from_utf8_lossy(first.get(..first.len().min(COMMENT)).unwrap_or(first));
+    let Some((_, Token::Word(word))) = Tokens::new(&start).next() else { return false };
+    let has = |word: &[u8]| memchr::memmem::find(first, word).is_some();
+    GRAPHS.contains(&word) && has(b"op") && (has(b"{") || has(b"<"))
+}
 
 impl Format for TextProto {
     fn name(&self) -> &'static str {
@@ -35,14 +60,15 @@ impl Format for TextProto {
     }
 
     fn recognise(&self, head: &Head<'_>) -> Match {
-        let is = head.is_named(NAMED) && head.len > 0 && text::encoding(head.first, true).is_some();
+        let named = head.is_named(NAMED) && head.len > 0;
+        let is = (named || begins_graph(head.first)) && text::encoding(head.first, true).is_some();
         if is { Match::Likely } else { Match::No }
     }
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         let bytes = text::source(input, cx.limits().source_bytes)?;
         let source = text::decode(&bytes).into_owned();
-        let mut tokens = Tokens { source: &source, at: 0 };
+        let mut tokens = Tokens::new(&source);
         // The field before a string, and the two strings before this one.
         let (mut field, mut last) = (String::new(), String::new());
         let mut python = false;
@@ -50,11 +76,11 @@ impl Format for TextProto {
         let mut outside = None;
         while let Some((at, token)) = tokens.next() {
             cx.charge(1, at)?;
-            let span = Span::new(at, to_u64(token.len()));
-            match token.strip_prefix(['"', '\'']) {
-                None => field = token.to_owned(),
-                Some(value) => {
-                    let value = value.strip_suffix(['"', '\'']).unwrap_or(value);
+            match token {
+                Token::Word(word) => word.clone_into(&mut field),
+                Token::Text(value) => {
+                    let value: &str = &value;
+                    let span = Span::new(at, to_u64(value.len()).saturating_add(2));
                     python |= field == "type" && value == "Python";
                     if field == "op" && !SAVER.iter().any(|saver| value.starts_with(saver)) {
                         let used = uses.entry(text::excerpt(value, 120)).or_insert((0, at));
@@ -87,36 +113,5 @@ impl Format for TextProto {
             });
         }
         Ok(())
-    }
-}
-
-/// Words and strings, comments and punctuation left out.
-struct Tokens<'s> {
-    source: &'s str,
-    at: usize,
-}
-
-impl<'s> Tokens<'s> {
-    fn next(&mut self) -> Option<(u64, &'s str)> {
-        loop {
-            let rest = self.source.get(self.at..)?;
-            let first = rest.chars().next()?;
-            let length = match first {
-                '#' => rest.find('\n').unwrap_or(rest.len()),
-                '"' | '\'' => {
-                    let body = rest.get(1..).unwrap_or_default();
-                    body.find([first, '\n']).map_or(rest.len(), |end| end.saturating_add(2)).min(rest.len())
-                }
-                letter if letter.is_alphanumeric() || matches!(letter, '_' | '.' | '-') => rest
-                    .find(|letter: char| !letter.is_alphanumeric() && !matches!(letter, '_' | '.' | '-'))
-                    .unwrap_or(rest.len()),
-                other => other.len_utf8(),
-            };
-            let at = self.at;
-            self.at = at.saturating_add(length);
-            if first == '"' || first == '\'' || first.is_alphanumeric() || matches!(first, '_' | '.' | '-') {
-                return Some((to_u64(at), rest.get(..length)?));
-            }
-        }
     }
 }

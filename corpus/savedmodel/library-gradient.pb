@@ -1,0 +1,12 @@
+"ÚS
+fg
+I
+
+g
+x
+y#
+pPyFuncx*
+token
+pyfunc_0"
+y
+y:output:0

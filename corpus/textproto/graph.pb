@@ -1,0 +1,6 @@
+library {
+  function {
+    signature { name: "f" }
+    node_def { name: "p" op: "PyFunc" }
+  }
+}
