@@ -17,6 +17,10 @@ pub(crate) const HEAD_BYTES: usize = 64 * 1024;
 /// longest comment (65,535) that may follow it, APPNOTE 4.3.16.
 pub(crate) const TAIL_BYTES: usize = 65_535 + 22 + 20;
 
+/// Padding between what a format has read and what follows it: a page, to which
+/// writers align.
+pub(crate) const PADDING_BYTES: u64 = 4096;
+
 macro_rules! limits {
     ($( $(#[doc = $doc:literal])+ $name:ident : $default:expr, $unit:literal; )+) => {
         /// Bounds on the work that one scanned file may cause.

@@ -5,11 +5,14 @@ import struct
 
 from . import marshal
 from .arrays import npy
+from .deflate import gzip_member
 from .keras import keras_file, layer, sequential
 from .objects import packed
+from .opcodes import call, dumps
 from .registry import CLEAN, COMMAND, HOST, INCOMPLETE, MALICIOUS, SUSPICIOUS
+from .safetensors import entry, safetensors
 from .texts import pretty
-from .torch import WHAT
+from .torch import EVIL, WHAT
 from .zipwriter import Member, zip_file
 
 
@@ -52,7 +55,7 @@ def binary_booster(child):
         return struct.pack("<Q", len(text)) + text
     nodes = b"".join(struct.pack("<iiiIf", -1, left, right, 1, 0.5) for left, right in [(1, child), (-1, -1), (-1, -1)])
     return (b"binf" + struct.pack("<fI", 0.5, 2).ljust(136, b"\0") + name(b"binary:logistic") + name(b"gbtree") + struct.pack("<i", 1).ljust(160, b"\0")
-            + struct.pack("<ii", 1, 3).ljust(148, b"\0") + nodes + bytes(3 * 16))
+            + struct.pack("<ii", 1, 3).ljust(148, b"\0") + nodes + bytes(3 * 16) + struct.pack("<i", 0))
 
 
 def boosters(corpus):
@@ -68,6 +71,31 @@ def boosters(corpus):
     add("xgboost-child.bin", MALICIOUS, binary_booster(77777), "a tree whose child is node 77777", "prediction follows it out of the tree")
     add("lightgbm-child.txt", MALICIOUS, "tree\nversion=v4\nmax_feature_idx=1\nTree=0\nnum_leaves=2\nsplit_feature=0\nleft_child=-1\nright_child=-9\n\n", "a tree whose child is leaf 8 of 2", "prediction reads beyond the tree")
     add("catboost.cbm", CLEAN, b"CBM1" + struct.pack("<II", 16, 4) + bytes(12), "the frame of a CatBoost model", "the ordinary file")
+
+
+    tails(corpus)
+
+
+def tails(corpus):
+    """A program behind a model that is complete."""
+    script = f"import os\nos.system({COMMAND!r})\n".encode()
+    old = dumps(call("os.system", COMMAND), 0)
+    document = json.dumps(xgboost()).encode()
+    for name, model in [
+        ("xgboost.ubj", ubjson(xgboost())), ("xgboost.bin", binary_booster(2)), ("xgboost.json", document + b"\n"), ("notes.json", b'{"width": 3}\n'),
+        ("lightgbm.txt", b"tree\nversion=v4\nmax_feature_idx=1\n\nTree=0\nnum_leaves=1\nleaf_value=0.5\n\nend of trees\n\nparameters:\n[boosting: gbdt]\nend of parameters\n\npandas_categorical:null\n"),
+        ("catboost.cbm", b"CBM1" + struct.pack("<II", 16, 4) + bytes(12)),
+    ]:
+        stem, ending = name.split(".")
+        for kind, tail, what in [("pickle", EVIL, f"a pickle: {WHAT}"), ("old", old, f"a pickle of protocol 0: {WHAT}"), ("source", script, "Python that starts a program"), ("packed", gzip_member(EVIL), "a packed pickle")]:
+            corpus.add(f"booster/tail/{stem}-{kind}.{ending}", MALICIOUS, model + tail, f"{what}, behind a complete model ({name})", "another program finds it there")
+    corpus.add("booster/tail/deep.txt", MALICIOUS, b"tree\nversion=v4\nmax_feature_idx=1\n\n" + b"Tree=0\nnum_leaves=1\nleaf_value=0.5\n\n" + EVIL + b"\nend of trees\n", "a pickle between the trees", "readers pass over lines that they do not know")
+    corpus.add("booster/tail/padded.ubj", MALICIOUS, ubjson(xgboost()) + bytes(100) + old, "zeros and a pickle behind a model", "padding hides nothing")
+    corpus.add("booster/tail/pandas.txt", CLEAN, b"tree\nversion=v4\nmax_feature_idx=1\naverage_output\n\nTree=0\nnum_leaves=1\nleaf_value=0.5\n\nend of trees\n\nfeature_importances:\na=3\nimport=2\n\nparameters:\n[boosting: gbdt]\nend of parameters\n\npandas_categorical:[[\"a\", \"b\"]]\n", "a LightGBM model with all that Python adds", "the ordinary file")
+    corpus.add("xml/tail.xml", MALICIOUS, b'<?xml version="1.0"?>\n<net name="m" version="11"><layers/></net>\n' + old, f"{WHAT} behind a network of OpenVINO", "another program finds it there")
+    corpus.add("xml/tail-comment.xml", CLEAN, b'<?xml version="1.0"?>\n<net name="m" version="11"><layers/></net>\n<!-- os.system -->\n', "a comment behind a network of OpenVINO", "comments may stand there")
+    corpus.add("safetensors/tail-source.safetensors", MALICIOUS, safetensors({"w": entry("F32", [2], 0, 8)}, bytes(8)) + script, "Python that starts a program behind the tensors", "another program finds it there")
+    corpus.add("text/vocabulary-pickle.txt", MALICIOUS, b"the\nof\nand\n" * 30 + EVIL, "a pickle behind a vocabulary", "another program finds it there")
 
 
 def flax(corpus):

@@ -222,6 +222,20 @@ impl<'j, 'e> Cx<'j, 'e> {
         outcome
     }
 
+    /// Examines what follows the content of a format from `from` on, as
+    /// [`data`](Self::data): padding between the two belongs to neither.
+    ///
+    /// # Errors
+    /// As [`child`](Self::child).
+    pub fn behind(&mut self, name: &str, input: &Input, from: u64) -> Result<(), Stop> {
+        let rest = input.tail(from);
+        let shown = rest.len().min(crate::limits::PADDING_BYTES);
+        let padding = rest.bytes(0, shown, shown)?;
+        let padded = padding.iter().take_while(|byte| **byte == 0 || byte.is_ascii_whitespace()).count();
+        let rest = rest.tail(to_u64(padded));
+        if rest.is_empty() { Ok(()) } else { self.data(name, rest) }
+    }
+
     /// Examines `input` as a child of a format that is known from where it was
     /// found, whatever its bytes look like.
     ///

@@ -53,8 +53,8 @@ const OPCODES_PER_CLOCK: u32 = 1 << 12;
 /// Places kept for one kind of thing; more are told by their number.
 const KEPT: u64 = 64;
 
-/// Formats that hold weights and no pickles of their own.
-const RAW: [&str; 24] = [
+/// Formats that hold weights, numbers or text, and no pickles of their own.
+const RAW: [&str; 32] = [
     "safetensors",
     "gguf",
     "ggml",
@@ -69,16 +69,24 @@ const RAW: [&str; 24] = [
     "tensorrt",
     "rknn",
     "ncnn",
-    "paddle",
-    "paddle-params",
-    "mxnet",
-    "torch7",
     "xgboost",
     "lightgbm",
     "catboost",
+    "mxnet",
+    "torch7",
+    "paddle",
+    "paddle-params",
     "word2vec",
-    "jax-export",
+    "json",
+    "shards",
+    "yaml",
+    "xml",
+    "markup",
+    "text",
+    "textproto",
+    "requirements",
     "rds",
+    "jax-export",
 ];
 
 /// Formats whose members are read by themselves; what else is in them belongs to
@@ -94,7 +102,9 @@ pub(super) fn without_pickles(formats: &[&str]) -> bool {
 /// all of it, or in a container what is none of its members that have been read.
 pub(super) fn raw(artifact: &Artifact) -> Vec<(u64, u64)> {
     let mut read = Vec::new();
-    if !without_pickles(&artifact.formats) {
+    if without_pickles(&artifact.formats) {
+        pickles(artifact, 0, &mut read);
+    } else {
         known(artifact, 0, &mut read);
     }
     read.sort_unstable();
@@ -122,6 +132,19 @@ fn known(artifact: &Artifact, base: u64, found: &mut Vec<(u64, u64)>) {
     for member in &artifact.members {
         if let Some(within) = member.within {
             known(member, base.saturating_add(within), found);
+        }
+    }
+}
+
+/// The members of raw content that have been read as pickles.
+fn pickles(artifact: &Artifact, base: u64, found: &mut Vec<(u64, u64)>) {
+    for member in &artifact.members {
+        let Some(within) = member.within else { continue };
+        let base = base.saturating_add(within);
+        if member.formats.contains(&"pickle") {
+            found.push((base, base.saturating_add(member.size)));
+        } else {
+            pickles(member, base, found);
         }
     }
 }

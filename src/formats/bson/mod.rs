@@ -81,7 +81,7 @@ impl Format for Bson {
             let rest = input.tail(cursor.position());
             let evidence = Evidence::new(Kind::BytesUnexplained, "after", Span::new(cursor.position(), rest.len()));
             cx.push(evidence.with("length", rest.len().to_string()).with("of", "bson"));
-            cx.data("behind the BSON document", rest)?;
+            cx.behind("behind the BSON document", input, cursor.position())?;
         }
         Ok(())
     }

@@ -43,10 +43,6 @@ impl Format for Catboost {
         cursor.seek(8);
         cursor.skip(size)?;
         // Behind the core stand the parts that text and embedding features need.
-        let rest = input.tail(cursor.position());
-        if !rest.is_empty() {
-            cx.data("model parts", rest)?;
-        }
-        Ok(())
+        cx.behind("model parts", input, cursor.position())
     }
 }

@@ -7,7 +7,7 @@ pub use blob::MilBlob;
 
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind, Span};
-use crate::formats::protobuf::{Bytes, Message, Shape, Value, Walker, is_name};
+use crate::formats::protobuf::{self, Bytes, Message, Shape, Value, Walker, is_name};
 use crate::formats::{About, Format, Head, Match, reference};
 use crate::input::{Input, to_u64};
 use crate::stop::Stop;
@@ -53,7 +53,8 @@ impl Format for CoreMl {
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         let mut reader = Reader { walker: Walker::new(input), cx };
         let whole = reader.walker.whole();
-        reader.model(whole, 0)
+        let outcome = reader.model(whole, 0);
+        protobuf::behind(outcome, input, cx)
     }
 }
 

@@ -45,7 +45,8 @@ impl Format for ExecuTorch {
         if let Err(Stop::Malformed { offset, what }) = &outcome {
             anomaly(cx, "offset", *offset, what.to_string());
         }
-        outcome
+        outcome?;
+        cx.behind("after the program", input, flat.reached())
     }
 }
 
@@ -83,7 +84,10 @@ fn program(flat: &mut Flat<'_>, input: &Input, cx: &mut Cx<'_, '_>) -> Result<()
         let begin = segment_base.checked_add(offset);
         let end = begin.and_then(|begin| begin.checked_add(size));
         match (begin, end.filter(|end| *end <= input.len())) {
-            (Some(begin), Some(_)) => cx.data(&format!("segment {index}"), input.window(begin, size)?)?,
+            (Some(begin), Some(end)) => {
+                flat.touch(end);
+                cx.data(&format!("segment {index}"), input.window(begin, size)?)?;
+            }
             _ => {
                 anomaly(cx, "segment", segment.at, format!("segment {index}: {size} bytes at {offset}"));
             }

@@ -178,6 +178,7 @@ fn place(
                 .with("length", span.length.to_string())
                 .with("of", "gguf"),
         );
+        cx.behind("behind the tensors", input, from)?;
     }
     Ok(())
 }

@@ -69,7 +69,7 @@ impl Format for Hdf5 {
             let rest = input.len().saturating_sub(behind);
             let evidence = Evidence::new(Kind::BytesUnexplained, "after", Span::new(behind, rest));
             cx.push(evidence.with("length", rest.to_string()).with("of", "hdf5"));
-            cx.data("behind the HDF5 data", input.tail(behind))?;
+            cx.behind("behind the HDF5 data", input, behind)?;
         }
         outcome?;
         match superblock.end {

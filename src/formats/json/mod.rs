@@ -71,7 +71,14 @@ fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     let bytes: &[u8] = &decoded;
     let name = cx.name().to_lowercase();
     let mut kinds = documents::Kinds::default();
-    let outcome = documents(bytes, &mut kinds, cx);
+    let outcome = match documents(bytes, &mut kinds, cx) {
+        Ok(end) if end < to_u64(bytes.len()) => {
+            let content = if let Cow::Owned(text) = &decoded { Input::from(text.as_slice()) } else { input.clone() };
+            cx.behind("behind the JSON document", &content, end)?;
+            Err(Stop::malformed(end, "something follows the JSON document"))
+        }
+        other => other.map(|_| ()),
+    };
     let text = match &decoded {
         Cow::Borrowed(_) => None,
         Cow::Owned(text) => Some(text.as_slice()),
@@ -92,15 +99,15 @@ fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     outcome
 }
 
-/// Reads one document, or one a line.
-fn documents(bytes: &[u8], kinds: &mut documents::Kinds, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+/// Reads one document, or one a line; where something else begins.
+fn documents(bytes: &[u8], kinds: &mut documents::Kinds, cx: &mut Cx<'_, '_>) -> Result<u64, Stop> {
     let depth = cx.limits().nesting;
     let mut base = 0_usize;
     let lines = LINES.iter().any(|ending| cx.name().to_lowercase().ends_with(ending));
     loop {
         let rest = bytes.get(base..).unwrap_or_default();
         if rest.iter().all(u8::is_ascii_whitespace) {
-            return Ok(());
+            return Ok(to_u64(bytes.len()));
         }
         let mut events = Events::new(rest, depth);
         document(&mut events, to_u64(base), kinds, cx).map_err(|stop| stop.shifted(to_u64(base)))?;
@@ -110,7 +117,7 @@ fn documents(bytes: &[u8], kinds: &mut documents::Kinds, cx: &mut Cx<'_, '_>) ->
         // refuses what comes behind the first.
         let more = bytes.get(base..).unwrap_or_default();
         if read == 0 || !more.is_empty() && !lines && !begins(more) {
-            return Err(Stop::malformed(to_u64(base), "something follows the JSON document"));
+            return Ok(to_u64(base));
         }
     }
 }

@@ -43,11 +43,16 @@ impl Format for Lightgbm {
             let offset = cursor.position();
             let line = match cursor.until(b'\n', bound) {
                 Ok(line) => String::from_utf8_lossy(line).into_owned(),
-                Err(Stop::Truncated { .. }) => break,
+                Err(Stop::Truncated { .. }) => return cx.behind("last line", input, offset),
                 Err(stop) => return Err(stop),
             };
             cx.charge(1, offset)?;
-            let Some((key, value)) = line.trim_end().split_once('=') else { continue };
+            let Some((key, value)) = line.trim_end().split_once('=') else {
+                if is_foreign(&line) {
+                    return cx.behind("behind the model", input, offset);
+                }
+                continue;
+            };
             let number = || value.trim().parse::<i64>().ok();
             let range = match key {
                 "max_feature_idx" => {
@@ -74,6 +79,14 @@ impl Format for Lightgbm {
                 cx.push(Evidence::new(Kind::GraphAnomaly, what, Span::at(offset)).with("detail", detail));
             }
         }
-        Ok(())
     }
+}
+
+/// Whether a line without a value is none of those that LightGBM writes: marks
+/// of the parts, parameters in brackets, what Python adds.
+fn is_foreign(line: &str) -> bool {
+    let line = line.trim();
+    let marked =
+        ["tree", "average_output", "linear_tree", "end of ", "feature", "parameters", "pandas_categorical", "["];
+    !line.is_empty() && !marked.iter().any(|mark| line.starts_with(mark))
 }

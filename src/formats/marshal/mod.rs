@@ -67,7 +67,7 @@ impl Format for Marshal {
             let span = Span::new(to_u64(reading.end), rest);
             let length = rest.to_string();
             cx.push(Evidence::new(Kind::BytesUnexplained, "after", span).with("length", length).with("of", "marshal"));
-            cx.data("behind the code object", input.tail(to_u64(reading.end)))?;
+            cx.behind("behind the code object", input, to_u64(reading.end))?;
         }
         Ok(())
     }

@@ -89,7 +89,7 @@ impl Format for Media {
                     .with("length", after.to_string())
                     .with("of", kind),
             );
-            cx.data("after the end", input.tail(end))?;
+            cx.behind("after the end", input, end)?;
         }
         Ok(())
     }

@@ -80,7 +80,7 @@ impl Format for Msgpack {
             let rest = input.tail(cursor.position());
             let evidence = Evidence::new(Kind::BytesUnexplained, "after", Span::new(cursor.position(), rest.len()));
             cx.push(evidence.with("length", rest.len().to_string()).with("of", "msgpack"));
-            cx.data("behind the MessagePack data", rest)?;
+            cx.behind("behind the MessagePack data", input, cursor.position())?;
         }
         Ok(())
     }

@@ -51,7 +51,11 @@ impl Format for Mxnet {
             let length = cursor.u64_le()?;
             cursor.skip(length)?;
         }
-        if cursor.is_at_end() { Ok(()) } else { Err(Stop::malformed(cursor.position(), "content behind the names")) }
+        if cursor.is_at_end() {
+            return Ok(());
+        }
+        cx.behind("behind the names", input, cursor.position())?;
+        Err(Stop::malformed(cursor.position(), "content behind the names"))
     }
 }
 

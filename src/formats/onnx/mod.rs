@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind, Span};
-use crate::formats::protobuf::{Bytes, Message, Shape, Value, Walker, is_name};
+use crate::formats::protobuf::{self, Bytes, Message, Shape, Value, Walker, is_name};
 use crate::formats::{About, Format, Head, Match};
 use crate::input::Input;
 use crate::stop::Stop;
@@ -58,7 +58,7 @@ impl Format for Onnx {
         }
         let outcome = reader.model(whole);
         reader.finish();
-        outcome
+        protobuf::behind(outcome, input, cx)
     }
 }
 

@@ -53,7 +53,9 @@ impl Format for Ort {
             let evidence = Evidence::new(Kind::OperatorUse, name, Span::at(at));
             reader.cx.push(evidence.with("count", count.to_string()));
         }
-        outcome
+        let reached = reader.flat.reached();
+        outcome?;
+        cx.behind("after the session", input, reached)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind, Span};
-use crate::formats::protobuf::{Message, Shape, Value, Walker};
+use crate::formats::protobuf::{self, Message, Shape, Value, Walker};
 use crate::formats::{About, Format, Head, Match, reference};
 use crate::input::Input;
 use crate::stop::Stop;
@@ -49,20 +49,26 @@ impl Format for Paddle {
     }
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
-        let mut walker = Walker::new(input);
-        let mut program = walker.whole();
         let mut uses: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-        while let Some(field) = walker.next(&mut program)? {
-            if let (1, Value::Bytes(block)) = (field.number, field.value) {
-                operators(&mut walker, block.message(), &mut uses, cx)?;
-            }
-        }
+        let outcome = blocks(input, &mut uses, cx);
         for (name, (count, at)) in uses {
             let evidence = Evidence::new(Kind::OperatorUse, format!("paddle::{name}"), Span::at(at));
             cx.push(evidence.with("count", count.to_string()));
         }
-        Ok(())
+        protobuf::behind(outcome, input, cx)
     }
+}
+
+/// `ProgramDesc.blocks`
+fn blocks(input: &Input, uses: &mut BTreeMap<String, (u64, u64)>, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+    let mut walker = Walker::new(input);
+    let mut program = walker.whole();
+    while let Some(field) = walker.next(&mut program)? {
+        if let (1, Value::Bytes(block)) = (field.number, field.value) {
+            operators(&mut walker, block.message(), uses, cx)?;
+        }
+    }
+    Ok(())
 }
 
 /// `OpDesc.Attr` with the name `file_path`: field 1 is the name, 5 the string.

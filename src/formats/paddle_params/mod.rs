@@ -48,6 +48,9 @@ impl Format for PaddleParams {
             let offset = cursor.position();
             cx.charge(1, offset)?;
             if cursor.u32_le()? != 0 {
+                if offset > 0 {
+                    cx.behind("behind the tensors", input, offset)?;
+                }
                 return Err(Stop::malformed(offset, "a LoDTensor of an unknown version"));
             }
             let levels = cursor.u64_le()?;

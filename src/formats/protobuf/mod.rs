@@ -5,6 +5,7 @@
 //! what nobody asks for, such as the bytes of a tensor, is passed over without
 //! being read.
 
+use crate::engine::Cx;
 use crate::input::{Cursor, Input, to_usize};
 use crate::stop::Stop;
 
@@ -61,6 +62,30 @@ pub(crate) struct Field {
     pub value: Value,
     /// Where its tag begins.
     pub at: u64,
+}
+
+/// Examines what follows a message that did not end where its fields do.
+///
+/// # Errors
+/// As `outcome`, or when no more artifacts may be examined.
+pub(crate) fn behind(outcome: Result<(), Stop>, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+    if let Err(Stop::Malformed { .. }) = &outcome {
+        let mut walker = Walker::new(input);
+        let mut whole = walker.whole();
+        loop {
+            match walker.next(&mut whole) {
+                Ok(Some(_)) => cx.charge(1, whole.at)?,
+                Ok(None) => break,
+                Err(_) => {
+                    if whole.at > 0 {
+                        cx.behind("behind the message", input, whole.at)?;
+                    }
+                    break;
+                }
+            }
+        }
+    }
+    outcome
 }
 
 /// Reads messages of one input.

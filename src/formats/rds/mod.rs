@@ -68,7 +68,7 @@ impl Format for Rds {
             let rest = input.len().saturating_sub(offset);
             let evidence = Evidence::new(Kind::BytesUnexplained, "after", Span::new(offset, rest));
             cx.push(evidence.with("length", rest.to_string()).with("of", "rds"));
-            cx.data("behind the R data", input.tail(offset))?;
+            cx.behind("behind the R data", input, offset)?;
         }
         Ok(())
     }

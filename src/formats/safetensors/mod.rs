@@ -99,6 +99,7 @@ impl Format for Safetensors {
                     .with("length", span.length.to_string())
                     .with("of", "safetensors"),
             );
+            cx.behind("behind the header", &input.prefix(length.saturating_add(8)), span.offset)?;
         }
         layout(header, &bytes, input, cx)
     }
@@ -211,6 +212,7 @@ fn layout(header: Header, bytes: &[u8], input: &Input, cx: &mut Cx<'_, '_>) -> R
                 .with("length", span.length.to_string())
                 .with("of", "safetensors"),
         );
+        cx.behind("behind the tensors", input, span.offset)?;
     }
     Ok(())
 }

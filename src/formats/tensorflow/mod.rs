@@ -12,7 +12,7 @@ mod metagraph;
 pub(super) mod ops;
 
 use crate::engine::Cx;
-use crate::formats::protobuf::{Shape, Value, Walker, is_name};
+use crate::formats::protobuf::{self, Shape, Value, Walker, is_name};
 use crate::formats::{About, Format, Head, Match};
 use crate::input::Input;
 use crate::stop::Stop;
@@ -83,7 +83,7 @@ impl Format for TensorFlow {
             other => other,
         };
         reader.finish();
-        outcome
+        protobuf::behind(outcome, input, cx)
     }
 }
 

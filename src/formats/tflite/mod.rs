@@ -81,21 +81,19 @@ fn anomaly(cx: &mut Cx<'_, '_>, what: &'static str, at: u64, detail: String) {
 /// rule, which is recognised by itself.
 fn after(reached: u64, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     let left = input.len().saturating_sub(reached);
-    if left <= 64 {
+    let mut magic = [0; 4];
+    input.tail(reached).read_at(0, &mut magic)?;
+    if &magic == b"PK\x03\x04" {
         return Ok(());
     }
-    let rest = input.tail(reached);
-    let mut magic = [0; 4];
-    rest.read_at(0, &mut magic)?;
-    if &magic != b"PK\x03\x04" {
+    if left > 64 {
         cx.push(
             Evidence::new(Kind::BytesUnexplained, "after", Span::new(reached, left))
                 .with("length", left.to_string())
                 .with("of", "tflite"),
         );
-        return cx.data("after the model", rest);
     }
-    Ok(())
+    cx.behind("after the model", input, reached)
 }
 
 /// Walks one model.

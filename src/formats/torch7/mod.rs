@@ -106,10 +106,10 @@ impl Format for Torch7 {
             }
         }
         if cursor.is_at_end() {
-            Ok(())
-        } else {
-            Err(Stop::malformed(cursor.position(), "content behind the Torch7 object"))
+            return Ok(());
         }
+        cx.behind("behind the Torch7 object", input, cursor.position())?;
+        Err(Stop::malformed(cursor.position(), "content behind the Torch7 object"))
     }
 }
 

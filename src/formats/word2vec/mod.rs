@@ -82,7 +82,7 @@ impl Format for Word2Vec {
             let rest = input.tail(cursor.position());
             let evidence = Evidence::new(Kind::BytesUnexplained, "after", Span::new(cursor.position(), rest.len()));
             cx.push(evidence.with("length", rest.len().to_string()).with("of", "word2vec"));
-            cx.data("behind the last word", rest)?;
+            cx.behind("behind the last word", input, cursor.position())?;
         }
         Ok(())
     }

@@ -45,7 +45,9 @@ pub(super) fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     }
     cursor.skip(4)?;
     let features = cursor.u32_le()?;
-    cursor.skip(128)?;
+    cursor.skip(4)?;
+    let (attributes, metrics) = (cursor.u32_le()? != 0, cursor.u32_le()? != 0);
+    cursor.skip(116)?;
     name(&mut cursor)?;
     let offset = cursor.position();
     let booster = name(&mut cursor)?;
@@ -91,5 +93,36 @@ pub(super) fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
             cx.push(Evidence::new(Kind::GraphAnomaly, what, Span::at(offset)).with("detail", detail));
         }
     }
-    Ok(())
+    let end = cursor.position();
+    let behind = match extras(&mut cursor, &booster, trees, [attributes, metrics], cx) {
+        Ok(behind) => behind,
+        Err(stop @ Stop::Limit { .. }) => return Err(stop),
+        Err(_) => end,
+    };
+    cx.behind("behind the trees", input, behind)
+}
+
+/// `tree_info`, the weights of dropped trees, then pairs of names and values:
+/// where what belongs to the model ends. Versions differ in what they write.
+fn extras(
+    cursor: &mut Cursor<'_>,
+    booster: &str,
+    trees: i32,
+    [attributes, metrics]: [bool; 2],
+    cx: &mut Cx<'_, '_>,
+) -> Result<u64, Stop> {
+    cursor.skip(u64::try_from(trees).unwrap_or_default().saturating_mul(4))?;
+    if booster == "dart" && trees > 0 {
+        let weights = cursor.u64_le()?;
+        cursor.skip(weights.saturating_mul(4))?;
+    }
+    for (written, each) in [(attributes, 2), (metrics, 1)] {
+        let count = if written { cursor.u64_le()?.saturating_mul(each) } else { 0 };
+        for _ in 0..count {
+            cx.charge(1, cursor.position())?;
+            let length = cursor.u64_le()?;
+            cursor.skip(length)?;
+        }
+    }
+    Ok(cursor.position())
 }

@@ -110,10 +110,10 @@ pub(super) fn read(input: &Input, model: &mut Model, cx: &mut Cx<'_, '_>) -> Res
         }
     }
     if cursor.is_at_end() {
-        Ok(())
-    } else {
-        Err(Stop::malformed(cursor.position(), "content behind the UBJSON document"))
+        return Ok(());
     }
+    cx.behind("behind the UBJSON document", input, cursor.position())?;
+    Err(Stop::malformed(cursor.position(), "content behind the UBJSON document"))
 }
 
 /// The optional type and count behind a container's marker.

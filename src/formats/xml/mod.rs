@@ -8,7 +8,7 @@ use crate::artifact::Companion;
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind, Span};
 use crate::formats::{About, Format, Head, Match};
-use crate::input::{Input, to_u64};
+use crate::input::{Input, to_u64, to_usize};
 use crate::stop::Stop;
 use crate::text;
 
@@ -51,7 +51,7 @@ fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     let bytes = input.all(cx.limits().header_bytes)?;
     let source = text::decode(&bytes).into_owned();
     let name = cx.name().to_lowercase();
-    let outcome = document(&source, cx);
+    let outcome = document(&source, &bytes, input, cx);
     let named = NAMED.iter().any(|ending| name.ends_with(ending));
     if let Err(stop) = &outcome
         && named
@@ -62,7 +62,7 @@ fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     outcome
 }
 
-fn document(source: &str, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+fn document(source: &str, bytes: &[u8], input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     let mut reader = Reader::from_str(source);
     reader.config_mut().check_end_names = false;
     let mut depth = 0_u64;
@@ -70,6 +70,7 @@ fn document(source: &str, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     let mut weights = None;
     // Within an `Extension` of PMML, whose text is for programs.
     let mut extended = false;
+    let mut followed = false;
     loop {
         let at = reader.buffer_position();
         cx.charge(1, at)?;
@@ -79,6 +80,13 @@ fn document(source: &str, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
                 return Err(Stop::malformed(at, format!("not XML: {}", text::excerpt(&error.to_string(), 120))));
             }
             Ok(Event::Eof) => break,
+            // Readers stop at the end of the root, or refuse what is behind it.
+            Ok(Event::Text(text)) if rooted && depth == 0 && !followed && !text.trim().is_empty() => {
+                followed = true;
+                if let Some(from) = place(source, bytes, at) {
+                    cx.behind("behind the document", input, from)?;
+                }
+            }
             Ok(Event::DocType(declared)) => doctype(&declared, at, cx),
             Ok(Event::Start(element)) => {
                 depth = depth.saturating_add(1);
@@ -110,6 +118,19 @@ fn document(source: &str, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         return Err(Stop::Truncated { offset: to_u64(source.len()), needed: 1 });
     }
     Ok(())
+}
+
+/// Where in `bytes` stands what stands at `at` in the text that they are.
+fn place(source: &str, bytes: &[u8], at: u64) -> Option<u64> {
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return None;
+    }
+    let (before, after) = source.split_at_checked(to_usize(at))?;
+    if std::str::from_utf8(bytes).is_ok() {
+        return to_u64(bytes.len()).checked_sub(to_u64(after.len()));
+    }
+    // A character stands for each byte.
+    Some(to_u64(before.chars().count()))
 }
 
 fn construct(what: &str, detail: &str, at: u64, cx: &mut Cx<'_, '_>) {
