@@ -1,10 +1,12 @@
 """Pickles that show what they do: opcodes, stream tricks, and the callables they name."""
 
 import base64
+import binascii
 import codecs
 
 from . import marshal
 from .deflate import zlib_stream
+from .joblibs import lzma_alone
 from .opcodes import Computed, Global, NewObj, OldInstance, Persistent, Reduce, asm, call, dumps, framed, named
 from .registry import CLEAN, COMMAND, HOST, INCOMPLETE, MALICIOUS, SUSPICIOUS
 
@@ -408,6 +410,12 @@ def nested(add):
         ("rot13", call("codecs.decode", codecs.encode(source, "rot13"), "rot13")),
         ("zlib", call("zlib.decompress", packed)),
         ("zlib-base64", call("zlib.decompress", call("base64.b64decode", base64.b64encode(packed)))),
+        ("base32", call("base64.b32decode", base64.b32encode(source.encode()))),
+        ("base85", call("base64.b85decode", base64.b85encode(source.encode()).decode())),
+        ("ascii85", call("base64.a85decode", base64.a85encode(source.encode(), adobe=True))),
+        ("uu", call("binascii.a2b_uu", binascii.b2a_uu(source.encode()))),
+        ("lzma", call("lzma.decompress", lzma_alone(source.encode()))),
+        ("raw-deflate", call("zlib.decompress", packed[2:-4], -15)),
         ("reversed", Reduce(Reduce(named("builtins.getattr"), (source[::-1], "__getitem__")),
                             (call("builtins.slice", None, None, -1),))),
     ]:

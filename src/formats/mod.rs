@@ -82,6 +82,7 @@ pub mod tflite;
 pub mod torch7;
 pub mod torchscript;
 pub mod torchserve;
+mod unpack;
 pub mod word2vec;
 pub mod xgboost;
 pub mod xml;

@@ -4,14 +4,15 @@
 //! nothing is imported or run: `__import__("os")` becomes the *name* `os`.
 
 use base64::Engine as _;
-use std::io::Read as _;
 
 use super::codecs::{decode_text, encode_text, rot13, unbase64, unhex};
 use super::machine::Machine;
 use super::value::{How, Kind, Node, Shape, Value};
 use crate::engine::Cx;
+use crate::formats::unpack;
 use crate::input::to_u64;
 use crate::stop::Stop;
+use crate::text::digits::{self, Base85};
 
 /// The result of a folded call.
 #[derive(Debug, Clone, Copy)]
@@ -475,10 +476,19 @@ impl Machine<'_> {
             "base64.b64encode" => {
                 self.folded_blob(base64::engine::general_purpose::STANDARD.encode(bytes?).into_bytes())
             }
-            "zlib.decompress" => self.inflated(flate2::read::ZlibDecoder::new(bytes?.as_slice())),
-            "gzip.decompress" => self.inflated(flate2::read::MultiGzDecoder::new(bytes?.as_slice())),
-            "bz2.decompress" => self.inflated(bzip2::read::MultiBzDecoder::new(bytes?.as_slice())),
-            "lzma.decompress" => self.inflated(lzma_rust2::XzReader::new(bytes?.as_slice(), true)),
+            "base64.b32decode" => self.folded_blob(digits::base32(&bytes?, false)?),
+            "base64.b32hexdecode" => self.folded_blob(digits::base32(&bytes?, true)?),
+            "base64.b85decode" => self.folded_blob(digits::base85(&bytes?, Base85::Rfc1924)?),
+            "base64.z85decode" => self.folded_blob(digits::base85(&bytes?, Base85::Z85)?),
+            "base64.a85decode" => self.folded_blob(digits::base85(&bytes?, Base85::Ascii85)?),
+            "binascii.a2b_uu" => self.folded_blob(digits::uuencode(&bytes?)?),
+            "zlib.decompress" => {
+                let wbits = args.get(1).and_then(|wbits| self.int_of(*wbits));
+                self.unpacked(unpack::zlib(&bytes?, wbits, self.room()))
+            }
+            "gzip.decompress" => self.unpacked(unpack::gzip(&bytes?, self.room())),
+            "bz2.decompress" => self.unpacked(unpack::bzip2(&bytes?, self.room())),
+            "lzma.decompress" => self.unpacked(unpack::lzma(&bytes?, self.room())),
             _ => None,
         }
     }
@@ -488,9 +498,10 @@ impl Machine<'_> {
         match name.as_str() {
             "rot13" | "rot_13" => self.folded_text(String::from_utf8_lossy(bytes).chars().map(rot13).collect()),
             "base64" | "base64_codec" | "base_64" if !encode => self.folded_blob(unbase64(bytes)?),
+            "uu" | "uu_codec" if !encode => self.folded_blob(digits::uuencode(bytes)?),
             "hex" | "hex_codec" if !encode => self.folded_blob(unhex(bytes)?),
-            "zlib" | "zip" | "zlib_codec" if !encode => self.inflated(flate2::read::ZlibDecoder::new(bytes)),
-            "bz2" | "bz2_codec" if !encode => self.inflated(bzip2::read::MultiBzDecoder::new(bytes)),
+            "zlib" | "zip" | "zlib_codec" if !encode => self.unpacked(unpack::zlib(bytes, None, self.room())),
+            "bz2" | "bz2_codec" if !encode => self.unpacked(unpack::bzip2(bytes, self.room())),
             _ if encode => {
                 // numpy writes its raw data this way at protocol 2; large ones
                 // are left where they are.
@@ -521,15 +532,14 @@ impl Machine<'_> {
         }
     }
 
-    fn inflated(&mut self, reader: impl std::io::Read) -> Option<Folded> {
-        let room = self.limits.folded_bytes.saturating_sub(self.folded_bytes);
-        let mut out = Vec::new();
-        // One byte more than there is room for tells that there was more.
-        reader.take(room.saturating_add(1)).read_to_end(&mut out).ok();
-        if out.is_empty() {
-            return None;
-        }
-        self.folded_blob(out)
+    /// Bytes that may still be made. One byte more than there is room for tells
+    /// that there was more.
+    fn room(&self) -> u64 {
+        self.limits.folded_bytes.saturating_sub(self.folded_bytes).saturating_add(1)
+    }
+
+    fn unpacked(&mut self, out: Option<Vec<u8>>) -> Option<Folded> {
+        self.folded_blob(out?)
     }
 
     /// The items of a sequence: a container, or the characters of a string.

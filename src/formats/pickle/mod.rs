@@ -28,6 +28,7 @@ mod search;
 mod stack;
 mod torch;
 mod value;
+mod wrapped;
 
 use std::collections::BTreeMap;
 

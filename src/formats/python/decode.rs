@@ -1,8 +1,9 @@
 //! Decoders and decompressors of the standard library, over values that are
 //! known.
 
-use std::io::Read as _;
-
+use crate::formats::unpack;
+use crate::input::to_u64;
+use crate::text::digits::{self, Base85};
 use crate::text::encoded;
 
 use super::fold::LONGEST;
@@ -22,8 +23,10 @@ pub(super) fn codec_decode<'a>(bytes: &[u8], codec: &str, marks: u16) -> Option<
         }
         "hex" | "hex-codec" => Val::bytes(encoded::hex(bytes)?, marks | DECODED),
         "base64" | "base64-codec" | "base-64" => Val::bytes(encoded::base64(bytes)?, marks | DECODED),
-        "zlib" | "zlib-codec" | "zip" => Val::bytes(inflate(flate2::read::ZlibDecoder::new(bytes))?, marks | DECODED),
-        "bz2" | "bz2-codec" => Val::bytes(inflate(bzip2::read::BzDecoder::new(bytes))?, marks | DECODED),
+        "zlib" | "zlib-codec" | "zip" => Val::bytes(decoded("zlib.decompress", bytes, None)?, marks | DECODED),
+        "bz2" | "bz2-codec" => Val::bytes(decoded("bz2.decompress", bytes, None)?, marks | DECODED),
+        "uu" | "uu-codec" => Val::bytes(digits::uuencode(bytes)?, marks | DECODED),
+        "quopri" | "quopri-codec" | "quoted-printable" => Val::bytes(quoted_printable(bytes), marks | DECODED),
         "utf-16" | "utf-16-le" | "utf-16le" => {
             let units = bytes.chunks_exact(2).map(|pair| match pair {
                 [a, b] => u16::from_le_bytes([*a, *b]),
@@ -45,58 +48,54 @@ fn rot13(char: char) -> char {
     }
 }
 
-/// What a decompressor gives, when it is of a length that source can hide.
-pub(super) fn inflate(reader: impl std::io::Read) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    let bound = crate::input::to_u64(LONGEST);
-    // Damage after the payload does not unmake it.
-    let _ = reader.take(bound).read_to_end(&mut out);
-    (!out.is_empty()).then_some(out)
-}
-
-pub(super) fn base32(digits: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    let (mut held, mut bits) = (0_u32, 0_u32);
-    for digit in digits.iter().filter(|digit| !digit.is_ascii_whitespace() && **digit != b'=') {
-        let value = match digit.to_ascii_uppercase() {
-            letter @ b'A'..=b'Z' => u32::from(letter.saturating_sub(b'A')),
-            number @ b'2'..=b'7' => u32::from(number.saturating_sub(b'2')).saturating_add(26),
-            _ => return None,
-        };
-        held = (held << 5 | value) & 0xfff;
-        bits = bits.saturating_add(5);
-        if bits >= 8 {
-            bits = bits.saturating_sub(8);
-            out.push(u8::try_from((held >> bits) & 0xff).ok()?);
-        }
+/// What a decoder or decompressor of the standard library makes of `bytes`, at
+/// most of a length that source can hide. `second` is its second argument.
+pub(super) fn decoded(name: &str, bytes: &[u8], second: Option<i64>) -> Option<Vec<u8>> {
+    let bound = to_u64(LONGEST);
+    match name {
+        "binascii.unhexlify" | "binascii.a2b_hex" | "base64.b16decode" => encoded::hex(bytes),
+        "base64.b64decode"
+        | "base64.standard_b64decode"
+        | "base64.urlsafe_b64decode"
+        | "base64.decodebytes"
+        | "base64.decodestring"
+        | "binascii.a2b_base64" => encoded::base64(bytes),
+        "base64.b32decode" => digits::base32(bytes, false),
+        "base64.b32hexdecode" => digits::base32(bytes, true),
+        "base64.b85decode" => digits::base85(bytes, Base85::Rfc1924),
+        "base64.z85decode" => digits::base85(bytes, Base85::Z85),
+        "base64.a85decode" => digits::base85(bytes, Base85::Ascii85),
+        "binascii.a2b_uu" => digits::uuencode(bytes),
+        "quopri.decodestring" | "binascii.a2b_qp" => Some(quoted_printable(bytes)),
+        "zlib.decompress" => unpack::zlib(bytes, second, bound),
+        "zlib.decompressobj.decompress" => unpack::zlib(bytes, None, bound),
+        "gzip.decompress" => unpack::gzip(bytes, bound),
+        "bz2.decompress" | "bz2.BZ2Decompressor.decompress" => unpack::bzip2(bytes, bound),
+        "lzma.decompress" | "lzma.LZMADecompressor.decompress" => unpack::lzma(bytes, bound),
+        _ => None,
     }
-    Some(out)
 }
 
-/// Python's base85 (RFC 1924's alphabet) and Ascii85.
-pub(super) fn base85(digits: &[u8], ascii85: bool) -> Option<Vec<u8>> {
-    const RFC1924: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
-    let mut values: Vec<u32> = Vec::new();
-    for digit in digits.iter().filter(|digit| !digit.is_ascii_whitespace()) {
-        if ascii85 && *digit == b'z' {
-            values.extend([0; 5]);
-            continue;
-        }
-        let value = if ascii85 {
-            usize::from(digit.checked_sub(b'!').filter(|value| *value < 85)?)
+/// RFC 2045 6.7: `=` and two digits, or a line that goes on.
+fn quoted_printable(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((first, more)) = rest.split_first() {
+        rest = more;
+        if *first != b'=' {
+            out.push(*first);
+        } else if let Some(after) = more.strip_prefix(b"\n").or_else(|| more.strip_prefix(b"\r\n")) {
+            rest = after;
+        } else if let Some((byte, after)) =
+            more.split_at_checked(2).and_then(|(pair, after)| Some((encoded::hex(pair)?, after)))
+        {
+            out.extend(byte);
+            rest = after;
         } else {
-            RFC1924.iter().position(|known| known == digit)?
-        };
-        values.push(u32::try_from(value).ok()?);
+            out.push(*first);
+        }
     }
-    let mut out = Vec::new();
-    for group in values.chunks(5) {
-        let missing = 5_usize.saturating_sub(group.len());
-        let padded = group.iter().copied().chain(std::iter::repeat_n(84, missing));
-        let word = padded.fold(0_u32, |word, value| word.wrapping_mul(85).wrapping_add(value));
-        out.extend(word.to_be_bytes().iter().take(4_usize.saturating_sub(missing)));
-    }
-    Some(out)
+    out
 }
 
 /// Whether `name` decodes or decompresses, known argument or not.
@@ -109,6 +108,12 @@ pub(super) fn decodes(name: &str) -> bool {
             | "base64.decodebytes"
             | "base64.b16decode"
             | "base64.b32decode"
+            | "base64.b32hexdecode"
+            | "base64.z85decode"
+            | "binascii.a2b_uu"
+            | "binascii.a2b_qp"
+            | "quopri.decodestring"
+            | "uu.decode"
             | "base64.b85decode"
             | "base64.a85decode"
             | "binascii.unhexlify"
@@ -118,6 +123,12 @@ pub(super) fn decodes(name: &str) -> bool {
             | "gzip.decompress"
             | "bz2.decompress"
             | "lzma.decompress"
+            | "zlib.decompressobj.decompress"
+            | "bz2.BZ2Decompressor.decompress"
+            | "lzma.LZMADecompressor.decompress"
+            | "gzip.GzipFile.read"
+            | "bz2.BZ2File.read"
+            | "lzma.LZMAFile.read"
             | "codecs.decode"
             | "marshal.loads"
             | "builtins.bytes.fromhex"

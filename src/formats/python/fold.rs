@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::text::encoded;
 
-use super::decode::{base32, base85, codec_decode, inflate};
+use super::decode::{codec_decode, decodes};
 use super::value::{BUILT, CARRIED, DECODED, GAP, PARTIAL, SCATTERED, Val, What};
 
 /// Longest value that is followed: a payload in source is a few kilobytes.
@@ -369,24 +369,7 @@ pub(super) fn function<'a>(name: &str, arguments: &[Val<'a>]) -> Option<Val<'a>>
         }
         "builtins.len" => i64::try_from(first?.items()?.len()).ok().map(Val::int),
         "builtins.range" => range(arguments),
-        "builtins.bytes.fromhex" | "builtins.bytearray.fromhex" | "binascii.unhexlify" | "binascii.a2b_hex" => {
-            Some(Val::bytes(encoded::hex(bytes()?)?, decoded))
-        }
-        "base64.b64decode"
-        | "base64.standard_b64decode"
-        | "base64.urlsafe_b64decode"
-        | "base64.decodebytes"
-        | "base64.decodestring"
-        | "binascii.a2b_base64" => Some(Val::bytes(encoded::base64(bytes()?)?, decoded)),
-        "base64.b16decode" => Some(Val::bytes(encoded::hex(bytes()?)?, decoded)),
-        "base64.b32decode" => Some(Val::bytes(base32(bytes()?)?, decoded)),
-        "base64.b85decode" | "base64.a85decode" => {
-            Some(Val::bytes(base85(bytes()?, name == "base64.a85decode")?, decoded))
-        }
-        "zlib.decompress" => Some(Val::bytes(inflate(flate2::read::ZlibDecoder::new(bytes()?))?, decoded)),
-        "gzip.decompress" => Some(Val::bytes(inflate(flate2::read::MultiGzDecoder::new(bytes()?))?, decoded)),
-        "bz2.decompress" => Some(Val::bytes(inflate(bzip2::read::BzDecoder::new(bytes()?))?, decoded)),
-        "lzma.decompress" => Some(Val::bytes(inflate(lzma_rust2::XzReader::new(bytes()?, true))?, decoded)),
+        "builtins.bytes.fromhex" | "builtins.bytearray.fromhex" => Some(Val::bytes(encoded::hex(bytes()?)?, decoded)),
         "codecs.decode" => codec_decode(bytes()?, arguments.get(1).and_then(Val::as_str).unwrap_or("utf-8"), decoded),
         "os.path.expanduser"
         | "os.path.expandvars"
@@ -401,6 +384,10 @@ pub(super) fn function<'a>(name: &str, arguments: &[Val<'a>]) -> Option<Val<'a>>
         }
         "os.path.join" | "pathlib.Path" | "pathlib.PosixPath" | "pathlib.PurePath" if !arguments.is_empty() => {
             Some(join_path("", arguments, 0))
+        }
+        _ if decodes(name) => {
+            let second = arguments.get(1).and_then(Val::as_int);
+            Some(Val::bytes(super::decode::decoded(name, bytes()?, second)?, decoded))
         }
         _ => None,
     }

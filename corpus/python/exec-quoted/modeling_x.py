@@ -1,0 +1,2 @@
+import quopri
+exec(quopri.decodestring(b"import=20os\nos.system('echo=20weighin')\n"))
