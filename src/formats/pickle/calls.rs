@@ -19,6 +19,10 @@ const ACTS_IN_NEW: &[&str] =
 /// Distinct calls of one callable that are rendered; more are counted only.
 const CALLS_SHOWN: usize = 64;
 
+/// Objects of one class whose arguments are looked at: tables of records have
+/// millions, and each is one of many of a kind.
+const MADE_LOOKED_AT: u32 = 1 << 16;
+
 /// Values looked at in one call's arguments for callables among them.
 const ARGUMENTS_SEARCHED: usize = 4096;
 
@@ -26,6 +30,7 @@ const ARGUMENTS_SEARCHED: usize = 4096;
 #[derive(Debug, Default)]
 pub(super) struct CallLog {
     calls: BTreeMap<Heard, BTreeSet<String>>,
+    made: BTreeMap<String, u32>,
     callbacks: BTreeSet<(String, String)>,
     persistent: BTreeSet<String>,
     writes: BTreeSet<(String, &'static str)>,
@@ -267,7 +272,7 @@ impl Machine<'_> {
     ) {
         let acts = ACTS_IN_NEW.contains(&name);
         let given = match how {
-            How::NewObj | How::NewObjEx if !acts => None,
+            How::NewObj | How::NewObjEx if !acts => self.given_to_new(name, all),
             _ => super::given::kind(self, all),
         };
         let heard = (name.to_owned(), how, settled, given);
@@ -306,6 +311,20 @@ impl Machine<'_> {
             evidence = evidence.with("args", all.len().to_string());
         }
         cx.push(self.with_chain(evidence, &[callee, args]));
+    }
+
+    /// What reads like a command or code among the arguments of a `__new__`.
+    /// Records keep addresses, paths and prose this way.
+    fn given_to_new(&mut self, name: &str, all: &[Value]) -> Option<&'static str> {
+        if all.is_empty() {
+            return None;
+        }
+        match self.log.made.get_mut(name) {
+            Some(made) if *made >= MADE_LOOKED_AT => return None,
+            Some(made) => *made = made.saturating_add(1),
+            None => drop(self.log.made.insert(name.to_owned(), 1)),
+        }
+        super::given::kind(self, all).filter(|given| matches!(*given, "command" | "source"))
     }
 
     /// Every callable among the arguments may be called by who receives it.

@@ -7,7 +7,7 @@ use super::value::{Node, Value};
 use crate::text::shell;
 
 /// Texts of one call that are looked at, lists within lists included.
-const TEXTS: usize = 32;
+const TEXTS: usize = 256;
 
 /// Bytes of a text that is looked at; longer ones are data.
 const LENGTH: u64 = 65_536;
@@ -18,9 +18,11 @@ const PROGRAMS: &[&str] = &[
     "awk",
     "base64",
     "bash",
+    "bitsadmin",
     "busybox",
     "calc",
     "cat",
+    "certutil",
     "chmod",
     "chown",
     "cmd",
@@ -33,26 +35,37 @@ const PROGRAMS: &[&str] = &[
     "docker",
     "echo",
     "env",
+    "find",
     "gcc",
     "git",
     "id",
+    "kill",
+    "killall",
     "ksh",
     "kubectl",
+    "launchctl",
     "ls",
     "mkdir",
     "mkfifo",
     "mshta",
+    "msiexec",
     "mv",
     "nc",
     "ncat",
     "netcat",
+    "node",
     "nohup",
+    "npm",
+    "npx",
     "nslookup",
+    "open",
+    "osascript",
     "perl",
     "php",
     "ping",
     "pip",
     "pip3",
+    "pkill",
     "powershell",
     "printf",
     "ps",
@@ -60,22 +73,32 @@ const PROGRAMS: &[&str] = &[
     "python",
     "python2",
     "python3",
+    "reg",
+    "regsvr32",
     "rm",
     "ruby",
+    "rundll32",
+    "schtasks",
     "scp",
+    "setsid",
     "sh",
     "sleep",
     "socat",
     "ssh",
+    "start",
     "sudo",
+    "systemctl",
     "tar",
     "tee",
     "touch",
     "uname",
     "wget",
     "whoami",
+    "wmic",
     "wscript",
+    "xargs",
     "xcalc",
+    "xdg-open",
     "xterm",
     "zsh",
 ];
@@ -84,8 +107,8 @@ const PROGRAMS: &[&str] = &[
 /// stones. The first of a list is one of these programs only when something
 /// behind it looks like its argument.
 const WORDS: &[&str] = &[
-    "ash", "calc", "cat", "dash", "docker", "env", "git", "id", "perl", "php", "ping", "python", "ruby", "sleep",
-    "tar", "tee", "touch",
+    "ash", "calc", "cat", "dash", "docker", "env", "find", "git", "id", "kill", "node", "open", "perl", "php", "ping",
+    "python", "reg", "ruby", "sleep", "start", "tar", "tee", "touch",
 ];
 
 /// What stands in Python source and hardly in anything else.
@@ -110,6 +133,12 @@ const SOURCE: &[&str] = &[
 /// `address` or `path`, the most telling first.
 pub(super) fn kind(machine: &Machine<'_>, args: &[Value]) -> Option<&'static str> {
     let mut waiting: Vec<(Value, Option<Listed>)> = args.iter().rev().map(|arg| (*arg, None)).collect();
+    // Words of a command may be the arguments themselves.
+    if let [rest @ .., (program, listed)] = waiting.as_mut_slice()
+        && is_argv(machine, *program, rest.iter().map(|(value, _)| *value))
+    {
+        *listed = Some(Listed { operands: true });
+    }
     let mut found: Option<&'static str> = None;
     let mut looked = 0_usize;
     while let Some((value, listed)) = waiting.pop() {
@@ -143,6 +172,18 @@ pub(super) fn kind(machine: &Machine<'_>, args: &[Value]) -> Option<&'static str
     found
 }
 
+/// Whether arguments are the words of a command: what is a name too has an
+/// option behind it, every other program an option, a path or an address.
+fn is_argv(machine: &Machine<'_>, program: Value, mut rest: impl Iterator<Item = Value>) -> bool {
+    let Some(program) = machine.text_within(program, LENGTH) else { return false };
+    let named = WORDS.contains(&program.as_str()) || program.contains(char::is_uppercase);
+    rest.any(|word| {
+        machine
+            .text_within(word, LENGTH)
+            .is_some_and(|word| if named { word.starts_with('-') } else { looks_like_operand(&word) })
+    })
+}
+
 /// A text is the first of several, as the program is among the words of a
 /// command.
 #[derive(Clone, Copy)]
@@ -169,7 +210,7 @@ fn of_text(text: &str, listed: Option<Listed>) -> Option<&'static str> {
     let plain = WORDS.contains(&program.as_str());
     let listed = listed.is_some_and(|listed| listed.operands || !plain);
     let line = !alone && (!plain || text.split_whitespace().skip(1).any(looks_like_operand));
-    if known && (listed || line || text.starts_with(['/', '\\'])) || is_script(text) {
+    if known && (listed || line || text.starts_with(['/', '\\'])) || is_script(text) || text.starts_with("sudo ") {
         return Some("command");
     }
     let imports = text.lines().flat_map(|line| line.split(';')).any(|statement| is_import(statement, text));
@@ -203,7 +244,7 @@ fn is_script(text: &str) -> bool {
     // These stand between labels and in sentences as well.
     let doubtful = any(&[" | ", "; ", " > "]);
     (certain || doubtful)
-        && text.split(['|', ';', '&', '(', '`']).any(|part| {
+        && text.split(['|', ';', '&', '(', ')', '`']).any(|part| {
             let program = shell::program(part);
             let plain = WORDS.contains(&program.as_str());
             PROGRAMS.contains(&program.as_str())
