@@ -144,6 +144,19 @@ pub(crate) enum Companion {
     /// Files that are called by their place in a grid, each of so many bytes
     /// once it is unpacked.
     Chunks { prefix: String, separator: char, grid: Vec<u64>, bytes: u64 },
+    /// Files that hold so many bytes together, cut anywhere.
+    Split { paths: Vec<String>, bytes: u64 },
+    /// One file, read from its beginning to its end.
+    Loads { path: String, loads: Vec<Load> },
+}
+
+/// Numbers that an ncnn layer reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Load {
+    pub elements: u64,
+    /// Whether a word before them says how they are stored; else they are
+    /// 32-bit floats.
+    pub tagged: bool,
 }
 
 /// The CRC-32 that some bytes of an artifact are announced to have.

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::artifact::{Artifact, Companion, Gap, GapReason};
+use crate::engine::companions::names_parts;
 use crate::evidence::{Evidence, Kind, Span};
 
 /// Missing parts that are named in a report.
@@ -27,6 +28,7 @@ impl Folder {
             || split(&lower).is_some()
             || lower.ends_with(".onnx")
             || lower.ends_with(".xml")
+            || names_parts(&lower)
             || PICKLED.iter().any(|ending| lower.ends_with(ending))
     }
 

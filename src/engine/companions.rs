@@ -5,15 +5,20 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::artifact::{Artifact, Companion, GapReason};
+use crate::artifact::{Artifact, Companion, GapReason, Load};
 use crate::clock::Clock;
+use crate::engine::beside::Folder;
 use crate::engine::cx::Cx;
 use crate::engine::examine::Job;
 use crate::engine::recognise::{self, Ends};
+use crate::formats::{self, Format};
 use crate::input::{Input, to_u64};
 
 /// Formats that keep numbers in other files.
-const TELL: &[&str] = &["onnx", "xml", "zarr"];
+const TELL: &[&str] = &["onnx", "xml", "zarr", "shards", "ncnn"];
+
+/// The one that lists parts in JSON.
+const PARTS: &str = "shards";
 
 /// Bytes between two tensors that align the second: ONNX Runtime's allocation
 /// granularity on Windows.
@@ -22,7 +27,22 @@ const ALIGNMENT: u64 = 64 << 10;
 /// Whether files of this name may say what lies beside them.
 pub(crate) fn tells(name: &str) -> bool {
     let lower = name.to_lowercase();
-    lower.ends_with(".onnx") || lower.ends_with(".xml") || lower == ".zarray" || lower == "zarr.json"
+    [".onnx", ".xml", ".param"].iter().any(|ending| lower.ends_with(ending))
+        || lower == ".zarray"
+        || lower == "zarr.json"
+        || names_parts(&lower)
+}
+
+/// Whether a file of this name, in lower case, may list raw parts of a model:
+/// TensorFlow.js (`model.json`, `weights_manifest.json`), MLC-LLM
+/// (`ndarray-cache.json`, `tensor-cache.json`, and the same with a suffix).
+pub(super) fn names_parts(lower: &str) -> bool {
+    lower.strip_suffix(".json").is_some_and(|stem| {
+        stem.ends_with("model")
+            || stem.ends_with("weights_manifest")
+            || stem.starts_with("ndarray-cache")
+            || stem.starts_with("tensor-cache")
+    })
 }
 
 /// Whether nothing is known of a file, or of what is packed in it, and nothing
@@ -47,13 +67,18 @@ impl Job<'_> {
         let Ok(input) = self.held(&input.timed(&Arc::clone(&self.clock))) else { return Vec::new() };
         let candidates = recognise::recognise(&input, name, None, Ends::Both, &mut Vec::new());
         let mut told = Vec::new();
-        for candidate in candidates.iter().filter(|candidate| TELL.contains(&candidate.format.name())) {
+        let mut formats: Vec<&'static dyn Format> = candidates.iter().map(|candidate| candidate.format).collect();
+        // What a long document is may stand in its middle.
+        if formats.iter().any(|format| format.name() == "json") && formats.iter().all(|format| format.name() != PARTS) {
+            formats.extend(formats::by_name(PARTS));
+        }
+        for format in formats.iter().filter(|format| TELL.contains(&format.name())) {
             let mut artifact = Artifact::new(name, input.len());
             let read = catch_unwind(AssertUnwindSafe(|| {
-                candidate.format.read(&input, &mut Cx::again(self, &mut artifact, input.clone()))
+                format.read(&input, &mut Cx::again(self, &mut artifact, input.clone()))
             }));
             if matches!(read, Ok(Ok(()))) {
-                told.extend(artifact.companions.into_iter().map(|companion| (candidate.format.name(), companion)));
+                told.extend(artifact.companions.into_iter().map(|companion| (format.name(), companion)));
             }
         }
         told
@@ -61,8 +86,15 @@ impl Job<'_> {
 }
 
 /// Takes the gap from an unknown file at `path`, seen from the folder of the
-/// models that said `told`, when they account for it.
-pub(crate) fn explain(told: &[(&'static str, Companion)], path: &str, input: &Input, artifact: &mut Artifact) {
+/// models that said `told`, when they account for it. `folder` is what that
+/// folder lists, when it was listed.
+pub(crate) fn explain(
+    told: &[(&'static str, Companion)],
+    path: &str,
+    input: &Input,
+    folder: Option<&Folder>,
+    artifact: &mut Artifact,
+) {
     let parts: Vec<(u64, u64)> = told
         .iter()
         .filter_map(|(_, companion)| match companion {
@@ -70,20 +102,62 @@ pub(crate) fn explain(told: &[(&'static str, Companion)], path: &str, input: &In
             _ => None,
         })
         .collect();
-    let by = if covers(parts, artifact.size) && artifact.members.is_empty() {
-        told.iter().find(|(_, companion)| matches!(companion, Companion::Part { path: part, .. } if part == path))
-    } else {
-        told.iter().find(|(_, companion)| match companion {
-            Companion::Chunks { .. } => is_chunk(companion, path, input, artifact),
-            Companion::Part { .. } => false,
-        })
+    let plain = artifact.members.is_empty();
+    let covered = plain && covers(parts, artifact.size);
+    let accounts = |companion: &Companion| match companion {
+        Companion::Part { path: part, .. } => covered && part == path,
+        Companion::Chunks { .. } => is_chunk(companion, path, input, artifact),
+        Companion::Split { paths, bytes } => plain && is_part(paths, *bytes, path, folder),
+        Companion::Loads { path: weights, loads } => plain && weights == path && is_read_whole(loads, input),
     };
-    let Some((format, _)) = by else { return };
+    let Some((format, _)) = told.iter().find(|(_, companion)| accounts(companion)) else { return };
     artifact.gaps.clear();
     artifact.members.iter_mut().for_each(|packed| packed.gaps.clear());
     if artifact.formats.is_empty() {
         artifact.formats.push(format);
     }
+}
+
+/// Whether the file at `path` is one of `paths`, which have so many bytes
+/// together.
+fn is_part(paths: &[String], bytes: u64, path: &str, folder: Option<&Folder>) -> bool {
+    let size = |path: &String| folder.and_then(|folder| folder.names.get(path).copied().flatten());
+    let total = paths.iter().try_fold(0_u64, |sum, path| sum.checked_add(size(path)?));
+    paths.iter().any(|part| part == path) && total == Some(bytes)
+}
+
+/// Whether the loads of an ncnn graph take all of its weights, each as the word
+/// before it says (`ModelBinFromDataReader::load`).
+fn is_read_whole(loads: &[Load], input: &Input) -> bool {
+    /// The words of numbers of 16 bits, of 8 bits, and of floats.
+    const HALF: u32 = 0x0130_6b47;
+    const INT8: u32 = 0x000d_4b38;
+    const RAW: u32 = 0x0002_c056;
+    /// A table of 256 floats that bytes look their numbers up in.
+    const TABLE: u64 = 1024;
+    let padded = |bytes: u64| bytes.checked_next_multiple_of(4);
+    let mut at = 0_u64;
+    for Load { elements, tagged } in loads {
+        let mut bytes = elements.checked_mul(4);
+        if *tagged {
+            let mut word = [0; 4];
+            if !matches!(input.read_at(at, &mut word), Ok(4)) {
+                return false;
+            }
+            at = at.saturating_add(4);
+            bytes = match u32::from_le_bytes(word) {
+                0 | RAW => bytes,
+                HALF => elements.checked_mul(2).and_then(padded),
+                INT8 => padded(*elements),
+                _ => padded(*elements).and_then(|bytes| bytes.checked_add(TABLE)),
+            };
+        }
+        let Some(end) = bytes.and_then(|bytes| at.checked_add(bytes)).filter(|end| *end <= input.len()) else {
+            return false;
+        };
+        at = end;
+    }
+    at == input.len() && !loads.is_empty()
 }
 
 /// Whether `parts` are all of `size` bytes, but for what aligns them.

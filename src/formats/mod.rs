@@ -190,6 +190,7 @@ pub const ALL: &[&dyn Format] = &[
     &engines::TensorRt,
     &engines::Rknn,
     &engines::Ncnn,
+    &engines::Espresso,
     &hdf5::Hdf5,
     &marshal::Marshal,
     &zip::Zip,

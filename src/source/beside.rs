@@ -66,7 +66,8 @@ impl Folders {
             let Some(models) = self.models.get(folder) else { continue };
             let told = models.told.get_or_init(|| models.ask(job));
             let Some(path) = path.strip_prefix(folder).ok().and_then(Path::to_str) else { continue };
-            engine::explain(told, &path.replace('\\', "/"), input, artifact);
+            let listed = self.listed.get(folder).map(Arc::as_ref);
+            engine::explain(told, &path.replace('\\', "/"), input, listed, artifact);
             if !engine::is_unknown(artifact) {
                 return;
             }

@@ -75,3 +75,31 @@ fn a_broken_model_vouches_for_nothing() {
     let report = scan(dir.path());
     assert_eq!(file(&report, "/0").verdict, Verdict::Incomplete);
 }
+
+#[test]
+fn raw_parts_are_known_by_the_sizes_that_a_description_gives() {
+    for (folder, end, verdict) in [
+        ("tfjs/layers", "weights-1of2.bin", Verdict::Clean),
+        ("tfjs/layers", "weights-2of2.bin", Verdict::Clean),
+        ("tfjs/manifest", "weights-1of2.bin", Verdict::Clean),
+        ("tfjs/longer", "weights.bin", Verdict::Incomplete),
+        ("tfjs/pickle", "weights.bin", Verdict::Malicious),
+        ("tfjs/strings", "weights.bin", Verdict::Incomplete),
+        ("mlc/ndarray", "params_shard_0.bin", Verdict::Clean),
+        ("mlc/tensor", "params_shard_0.bin", Verdict::Clean),
+        ("mlc/short", "params_shard_0.bin", Verdict::Incomplete),
+        ("ncnn", "ncnn/net.bin", Verdict::Clean),
+        ("ncnn", "longer/net.bin", Verdict::Incomplete),
+    ] {
+        let report = scan(&corpus().join(folder));
+        assert_eq!(file(&report, end).verdict, verdict, "{folder}: {end}");
+    }
+}
+
+#[test]
+fn a_part_that_is_missing_leaves_the_others_unknown() {
+    let dir = tempfile::tempdir().expect("a directory");
+    copy(&corpus().join("tfjs/layers"), dir.path(), &["model.json", "weights-1of2.bin"]);
+    let report = scan(dir.path());
+    assert_eq!(file(&report, "weights-1of2.bin").verdict, Verdict::Incomplete);
+}

@@ -1,6 +1,12 @@
 //! Engines and weights of runtimes whose formats are not published or hold
 //! nothing but numbers: recognised by their magic, and swept like everything.
 
+mod espresso;
+mod ncnn;
+
+pub use espresso::Espresso;
+pub use ncnn::Ncnn;
+
 use crate::engine::Cx;
 use crate::evidence::{Kind, Span};
 use crate::formats::{About, Format, Head, Match};
@@ -60,37 +66,6 @@ impl Format for Rknn {
         if input.len() >= 8 && input.bytes(0, 8, 8)? == b"CYPTRKNN" {
             return Err(Stop::Encrypted { offset: 0, what: "the RKNN model".into() });
         }
-        Ok(())
-    }
-}
-
-/// The text half of an ncnn model; its weights have no magic.
-pub struct Ncnn;
-
-impl Format for Ncnn {
-    fn name(&self) -> &'static str {
-        "ncnn"
-    }
-
-    fn about(&self) -> About {
-        About {
-            title: "ncnn graphs (.param, .param.bin)",
-            extensions: &[".param", ".param.bin"],
-            reads: "the magic number 7767517",
-            leaves_out: "layers, which are built in or registered by the application",
-        }
-    }
-
-    fn recognise(&self, head: &Head<'_>) -> Match {
-        let binary = head.starts_with(&7_767_517_u32.to_le_bytes());
-        if head.starts_with(b"7767517\n") || head.starts_with(b"7767517\r\n") || binary {
-            Match::Magic
-        } else {
-            Match::No
-        }
-    }
-
-    fn read(&self, _input: &Input, _cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         Ok(())
     }
 }

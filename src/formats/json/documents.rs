@@ -12,7 +12,7 @@ use crate::limits::{HEAD_BYTES, TAIL_BYTES};
 use crate::stop::Stop;
 
 /// Formats, and the keys of which each group has one.
-const KINDS: [(&str, [&[&str]; 2]); 8] = [
+const KINDS: [(&str, [&[&str]; 2]); 9] = [
     ("keras-config", [&["class_name"], &["config"]]),
     ("notebook", [&["cells"], &["nbformat", "cell_type"]]),
     ("xgboost", [&["learner"], &["gradient_booster", "learner_model_param"]]),
@@ -21,6 +21,7 @@ const KINDS: [(&str, [&[&str]; 2]); 8] = [
     ("shards", [&["weight_map"], &["weight_map"]]),
     ("shards", [&["itemInfoEntries"], &["itemInfoEntries"]]),
     ("shards", [&["weightsManifest"], &["weightsManifest"]]),
+    ("shards", [&["dataPath"], &["byteOffset"]]),
 ];
 
 /// Which groups of keys a document has.

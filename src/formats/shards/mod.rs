@@ -1,6 +1,9 @@
 //! JSON documents that say which files make up a model: the index of a sharded
 //! checkpoint, the manifest of a Core ML package, the manifest of a
-//! TensorFlow.js model. What they name is told as paths.
+//! TensorFlow.js model, the parameter cache of MLC-LLM. What they name is told
+//! as paths.
+
+mod numbers;
 
 use std::collections::BTreeMap;
 
@@ -18,6 +21,9 @@ pub struct Shards;
 const DOCUMENTS: [(&str, &str); 3] =
     [("weight_map", "index"), ("itemInfoEntries", "package"), ("weightsManifest", "tensorflow.js")];
 
+/// The key of a path in a parameter cache, whose other keys say little.
+const CACHED: &str = "dataPath";
+
 impl Format for Shards {
     fn name(&self) -> &'static str {
         "shards"
@@ -25,9 +31,10 @@ impl Format for Shards {
 
     fn about(&self) -> About {
         About {
-            title: "Indices of sharded checkpoints (*.index.json), Core ML package and TensorFlow.js manifests",
-            extensions: &[".index.json", "Manifest.json", "model.json"],
-            reads: "every path to another file",
+            title: "Indices of sharded checkpoints (*.index.json), Core ML package and TensorFlow.js manifests, \
+                    parameter caches of MLC-LLM",
+            extensions: &[".index.json", "Manifest.json", "model.json", "ndarray-cache.json", "tensor-cache.json"],
+            reads: "every path to another file, and how many bytes of numbers are there",
             leaves_out: "whether files in other folders are there",
         }
     }
@@ -35,11 +42,16 @@ impl Format for Shards {
     fn recognise(&self, head: &Head<'_>) -> Match {
         let text = head.first.trim_ascii_start();
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        let quoted = |key: &str| memchr::memmem::find(head.first, format!("\"{key}\"").as_bytes()).is_some();
+        // The groups of a weights manifest stood by themselves at first.
+        if text.starts_with(b"[") && head.is_named(&["weights_manifest.json"]) && quoted("weights") {
+            return Match::Likely;
+        }
         if !text.starts_with(b"{") {
             return Match::No;
         }
-        let quoted = |key: &str| memchr::memmem::find(head.first, format!("\"{key}\"").as_bytes()).is_some();
-        if DOCUMENTS.iter().any(|(key, _)| quoted(key)) || head.is_named(&[".index.json"]) {
+        let cache = quoted("records") && quoted(CACHED);
+        if DOCUMENTS.iter().any(|(key, _)| quoted(key)) || cache || head.is_named(&[".index.json"]) {
             Match::Likely
         } else {
             Match::No
@@ -50,7 +62,7 @@ impl Format for Shards {
         let bytes = input.all(cx.limits().header_bytes)?;
         let mut events = Events::new(&bytes, cx.limits().nesting);
         let mut found: BTreeMap<(String, &'static str), u64> = BTreeMap::new();
-        let mut root: Option<&'static str> = None;
+        let mut root = bytes.trim_ascii_start().starts_with(b"[").then_some("tensorflow.js");
         let mut key = String::new();
         while let Some((at, event)) = events.next()? {
             cx.charge(1, at)?;
@@ -58,6 +70,7 @@ impl Format for Shards {
                 Event::Key(name) => {
                     if events.level() == 1 {
                         root = DOCUMENTS.iter().find(|(known, _)| *known == name).map(|(_, by)| *by);
+                        root = root.or((name == "records").then_some("cache"));
                     }
                     key = name.into_owned();
                 }
@@ -65,6 +78,7 @@ impl Format for Shards {
                     let is_path = match root {
                         Some("index") => events.level() >= 1,
                         Some("package") => key == "path",
+                        Some("cache") => key == CACHED,
                         Some(_) => key == "paths",
                         None => false,
                     };
@@ -84,6 +98,7 @@ impl Format for Shards {
             evidence = evidence.with("path", path).with("by", by);
             cx.push(evidence);
         }
+        numbers::tell(&bytes, cx);
         Ok(())
     }
 }
