@@ -193,6 +193,14 @@ def names(add):
         "a function of an unknown package, called with a string", "an unreviewed function that is called is worth a human look")
     add("unknown-class-called", SUSPICIOUS, dumps(call("weighin_example.models.Net", 3, 4), 4),
         "a class of an unknown package, called by REDUCE with arguments", "its __init__ runs, and nobody has reviewed it")
+    add("enum-like-loader", SUSPICIOUS, dumps(call("weighin_example.plugins.Plugin", "weights"), 4),
+        "a class of an unknown package, called with a word", "the shape of an enumeration's member, and of a plugin that is loaded by its name")
+    add("enum-like-path", SUSPICIOUS, dumps(call("weighin_example.options.ModelType", "weights.pkl"), 4),
+        "a class that is called like an enumeration, called with the name of a file", "members are words, not files")
+    add("ctypes-pointer", MALICIOUS, dumps(call("_ctypes._unpickle", named("ctypes.c_char_p"), ({}, b"\0\x10\0\0\0\0\0\0")), 4),
+        "a pointer to characters of C whose address is in the file", "its value is whatever lies there")
+    add("ctypes-address", MALICIOUS, dumps(Reduce(Reduce(named("builtins.getattr"), (named("ctypes.c_long"), "from_address")), (4096,)), 4),
+        "a number of C at an address of the file's choice", "setting it writes there")
     add("unknown-class-newobj", CLEAN,
         dumps(NewObj(named("weighin_example.models.Net"), (), {"width": 3, "depth": 4}), 4),
         "an instance of a class of an unknown package, by NEWOBJ and BUILD", "every ordinary pickled object looks so: worth a note, no more")

@@ -101,6 +101,18 @@ def standard_library(add):
         "an object by NEWOBJ_EX with a keyword", "the honest use of NEWOBJ_EX")
 
 
+    ctypes_number = lambda kind, data: Reduce(named("_ctypes._unpickle"), (named(f"ctypes.{kind}"), ({}, data)))  # noqa: E731
+    add("ctypes-numbers", [ctypes_number("c_int", b"\5\0\0\0"), ctypes_number("c_double", bytes(8)), ctypes_number("c_bool", b"\1")],
+        "an int, a double and a bool of C", "the bytes of a number are copied into it")
+    parser = "configparser.ConfigParser"
+    section = NewObj(named("configparser.SectionProxy"), state={"_name": "train", "_parser": None, "get": call("functools.partial", named("configparser.SectionProxy.get"))})
+    add("config-parser", NewObj(named(parser), state={"_sections": {"train": {"lr": "0.1"}}, "_proxies": {"train": section},
+        "_converters": NewObj(named("configparser.ConverterMapping"), state={"_data": {}}), "_interpolation": NewObj(named("configparser.BasicInterpolation"))}),
+        "settings of a run, as configparser keeps them", "reading a file is a method, which nothing calls here")
+    add("enum-members", [call("weighin_example.options.LossKind", "mse"), call("weighin_example.options.Phase", 1), call("weighin_example.options.Corner", (0, 1)),
+        call("weighin_example.options.ReductionType", "sum")], "members of enumerations of a package that nobody reviewed", "Enum.__reduce_ex__ gives the class and the value")
+
+
 def bound_names(add):
     add("bound-method", Reduce(GETATTR, ([], "append")), "a bound method of a list", "getattr(object, constant) is how Python pickles bound methods")
     add("classmethods", [Reduce(GETATTR, (named("datetime.datetime"), "fromisoformat")), Reduce(GETATTR, (named("collections.OrderedDict"), "fromkeys"))],

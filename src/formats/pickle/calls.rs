@@ -304,6 +304,9 @@ impl Machine<'_> {
         if let Some(given) = given {
             evidence = evidence.with("given", given);
         }
+        if how == How::Reduce && super::given::is_member(self, name, all) {
+            evidence = evidence.with("member", "true");
+        }
         for (index, arg) in all.iter().take(4).enumerate() {
             evidence = evidence.with(format!("arg.{index}"), self.render(*arg));
         }

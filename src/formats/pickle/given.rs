@@ -3,7 +3,8 @@
 //! code or an address says what the caller is after, whatever the callable.
 
 use super::machine::Machine;
-use super::value::{Node, Value};
+use super::value::{Kind, Node, Shape, Value};
+use crate::input::to_u64;
 use crate::text::shell;
 
 /// Texts of one call that are looked at, lists within lists included.
@@ -182,6 +183,66 @@ fn is_argv(machine: &Machine<'_>, program: Value, mut rest: impl Iterator<Item =
             .text_within(word, LENGTH)
             .is_some_and(|word| if named { word.starts_with('-') } else { looks_like_operand(&word) })
     })
+}
+
+/// How the name of an enumeration ends whose members are texts.
+const ENUMERATIONS: &[&str] = &[
+    "Category",
+    "Choice",
+    "Choices",
+    "Color",
+    "Enum",
+    "Flag",
+    "Flags",
+    "Kind",
+    "Level",
+    "Mode",
+    "Option",
+    "Options",
+    "Phase",
+    "Position",
+    "Precision",
+    "Reduction",
+    "Role",
+    "Side",
+    "Status",
+    "Strategy",
+    "Style",
+    "Type",
+    "Types",
+    "Unit",
+];
+
+/// The longest text that is taken for the value of a member.
+const MEMBER: usize = 32;
+
+/// Whether a call is what `Enum.__reduce_ex__` writes: a class, and the value of
+/// a member. Numbers say nothing to whoever gets them. A word may be the name of
+/// a module or file to another class, so the class has to be called like an
+/// enumeration as well.
+pub(super) fn is_member(machine: &Machine<'_>, class: &str, args: &[Value]) -> bool {
+    let [value] = args else { return false };
+    let class = class.rsplit('.').next().unwrap_or(class);
+    if !class.trim_start_matches('_').starts_with(char::is_uppercase) {
+        return false;
+    }
+    let number = |value: Value| {
+        matches!(value.kind(), Kind::None | Kind::Bool(_) | Kind::Int(_) | Kind::Long(_) | Kind::Float(_))
+    };
+    let word = |text: &str| {
+        text.len() <= MEMBER && text.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-'))
+    };
+    if let Some(text) = machine.text_within(*value, to_u64(MEMBER).saturating_mul(4)) {
+        return ENUMERATIONS.iter().any(|end| class.ends_with(end)) && word(&text) && of_text(&text, None).is_none();
+    }
+    match machine.arena.get(*value) {
+        Some(Node::Container { shape: Shape::Tuple, .. }) => {
+            let items = machine.arena.items(*value, TEXTS);
+            items.len() < TEXTS && items.into_iter().all(|item| number(item))
+        }
+        Some(_) => false,
+        None => number(*value),
+    }
 }
 
 /// A text is the first of several, as the program is among the words of a
