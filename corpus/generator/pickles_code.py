@@ -22,6 +22,61 @@ def add_samples(corpus):
     objects_of_classes(add)
     dill(add)
     archives(add)
+    graphs(add)
+
+
+def graphs(add):
+    """Modules that torch.fx has traced: the text of `forward` is executed, and called on placeholders."""
+    imports = "from torch import device\nfrom math import inf\nimport torch.fx._pytree as fx_pytree\nNoneType = type(None)\nimport torch\n" \
+              "from builtins import getattr as getattr"
+    forward = """
+
+
+def forward(self, x, flag : torch.Tensor = None):
+    conv = self.conv(x);  x = None
+    scale = self._tensor_constant0
+    relu = torch.nn.functional.relu(conv, inplace = False);  conv = None
+    interpolate = torch.nn.functional.interpolate(relu, scale_factor = 2.0, mode = 'bilinear');  relu = None
+    getitem = interpolate[(slice(None, None, None), slice(None, 4, None))];  interpolate = None
+    size = getitem.size(0)
+    view = getitem.view(size, -1);  getitem = size = None
+    einsum = torch.functional.einsum('bi,i->bi', view, scale)
+    to = einsum.to(torch.float32);  einsum = None
+    l_0 = getattr(self.layers, "0/MatMul")(to)
+    shape = to.shape;  to = None
+    return {'out': l_0 * 2 + inf, 'shape': shape}
+"""
+
+    def graph(text, imports=imports, **more):
+        relu = NewObj(named("torch.nn.modules.activation.ReLU"), (), {"training": False, "_modules": {}})
+        body = {"training": False, "_parameters": {}, "_buffers": {}, "_modules": {"conv": relu, "layers": relu}, "_code": text,
+                "_tracer_cls": named("torch.fx._symbolic_trace.Tracer"), "_tracer_extras": {}, "_graphmodule_cls_name": "Net", **more}
+        return call("torch.fx.graph_module.reduce_graph_module", body, imports)
+
+    def one(line, **more):
+        return graph(f"\n\n\ndef forward(self, x):\n    {line}\n    return x\n", **more)
+
+    add("honest-fx-graph", CLEAN, graph(forward), "a module that torch.fx has traced", "its text passes values between submodules and functions of tensors")
+    for name, value, what in [
+        ("import", one(f"import os; os.system({COMMAND!r})"), "whose text imports os"),
+        ("module-level", graph(forward + f"\n__import__('os').system({COMMAND!r})\n"), "with a statement behind the function"),
+        ("default", graph("\n\n\ndef forward(self, x = torch.hub.load('weighin/none', 'net')):\n    return x\n"), "with a default that is computed"),
+        ("decorator", graph("\n\n\n@torch.compile\ndef forward(self, x):\n    return x\n"), "with a decorator"),
+        ("load", one("y = torch.load('weights')"), "whose text loads another file"),
+        ("method", one("y = torch.zeros(3).numpy().tofile('weights')"), "whose text writes a file by a method of numpy"),
+        ("walk", one(f"y = torch.os.system({COMMAND!r})"), "whose text walks through torch to os"),
+        ("internals", one("y = x.__class__"), "whose text gets at a special attribute"),
+        ("text-for-attribute", one(f"y = self.run({COMMAND!r})"), "whose text hands a command to an attribute"),
+        ("function-of-package", one("y = self.run(3)", run=named("weighin_example.helpers.prepare")), "that calls an attribute, a function of an unknown package"),
+        ("imports", one("y = x", imports="import torch\nimport weighin_example\n"), "that imports another package"),
+        ("tracer", one("y = x", _tracer_cls=named("weighin_example.trace.Tracer")), "that is traced by a class of another package"),
+        ("other-code", graph("", code="\n\n\nimport os\ndef forward(self, x):\n    return x\n"), "whose text stands under the older key"),
+        ("code-made", graph(call("builtins.str", call("weighin_example.helpers.prepare", 1)), code=forward), "whose text is made while loading, beside an honest one"),
+        ("key-made", call("torch.fx.graph_module.reduce_graph_module", {"_code": forward, call("builtins.str", call("weighin_example.helpers.prepare", 1)): "import os"}, imports),
+         "that has another text under a key that is made while loading"),
+        ("names", one("\uff47etattr = self.run; y = getattr(x, 'weights')"), "whose text has a name in full-width letters, which Python reads as getattr"),
+    ]:
+        add(f"fx-graph-{name}", MALICIOUS, value, f"a traced module {what}", "loading executes the text, and calls the function on placeholders")
 
 
 def formulas(add):

@@ -44,6 +44,15 @@ impl Names {
         self.all.iter().any(|name| name.canonical.starts_with(prefix))
     }
 
+    /// The names so far that look like functions.
+    pub(super) fn functions(&self) -> impl Iterator<Item = &str> {
+        let names = self.all.iter().map(|name| name.canonical.as_str());
+        names.filter(|name| {
+            let last = name.rsplit('.').next().unwrap_or(name);
+            !last.trim_start_matches('_').starts_with(char::is_uppercase)
+        })
+    }
+
     fn get_mut(&mut self, id: u32) -> Option<&mut Name> {
         self.all.get_mut(usize::try_from(id).ok()?)
     }

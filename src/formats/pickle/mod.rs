@@ -9,6 +9,7 @@ mod constants;
 mod fold;
 mod formula;
 mod given;
+mod graph;
 mod held;
 mod hooks;
 mod imports;

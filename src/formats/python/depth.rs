@@ -8,7 +8,7 @@ use ruff_python_parser::{Mode, lexer};
 ///
 /// Brackets and blocks nest; within one bracket, operators, dots and calls
 /// chain to one side until a comma or a line's end begins a new chain.
-pub(super) fn nesting(source: &str) -> u64 {
+pub(in crate::formats) fn nesting(source: &str) -> u64 {
     let mut lexer = lexer::lex(source, Mode::Module);
     let mut chains: Vec<u64> = vec![0];
     let (mut chained, mut blocks, mut deepest) = (0_u64, 0_u64, 0_u64);

@@ -7,7 +7,7 @@ mod calls;
 mod classes;
 mod command;
 mod decode;
-mod depth;
+pub(super) mod depth;
 mod effects;
 mod expressions;
 mod fold;
