@@ -17,8 +17,8 @@ done
 rustc --version
 sha256sum "${binaries[@]}"
 cmp "${binaries[@]}"
-if grep -qaF -e "$work" -e "$HOME/" "${binaries[0]}"; then
-  echo 'a path of this machine is in the binary' >&2
+if grep -aoF -m 1 -e "$work" -e "$HOME/" "${binaries[0]}" >"$work/paths"; then
+  echo "paths of this machine are in the binary, such as $(head -n 1 "$work/paths")" >&2
   exit 1
 fi
 python3 - "${binaries[0]}" <<'PYTHON'
