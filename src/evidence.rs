@@ -105,7 +105,7 @@ kinds! {
     LayerUse = "layer.use", "A layer or object of a Keras configuration. Value: `module.class`. Attributes: `key`, `registered`, `detail`.";
     GraphAnomaly = "graph.anomaly", "A graph that breaks its format's rules. Value: which. Attributes: `detail`.";
     ObjectType = "object.type", "A type that a structured file tells the loader to construct. Value: dotted name. Attributes: `loader`, `how`.";
-    XmlConstruct = "xml.construct", "A construct of XML that reaches outside the document. Value: `doctype`, `entity`, `xinclude`, `external`. Attributes: `detail`.";
+    XmlConstruct = "xml.construct", "A construct of XML that reaches outside the document. Value: `doctype`, `entity`, `xinclude`, `external`, or what it makes its reader load: `library`, `extension-layer`, `kernel`. Attributes: `detail`.";
     LanguageObject = "language.object", "Code of a language other than Python that a loader may evaluate. Value: which. Attributes: `detail`.";
     HuggingFaceFile = "repository.file", "A fact about a file in its repository. Value: which. Attributes: `detail`.";
     DigestMatch = "digest.match", "The content's sha256 is on a list. Value: `known-bad` or `known-good`. Attributes: `list`.";

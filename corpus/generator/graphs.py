@@ -126,6 +126,18 @@ def paddle(corpus):
         return message((1, block), (4, message((1, 2005000))))
 
     corpus.add("paddle/relu.pdmodel", CLEAN, program("feed", "relu", "fetch"), "a program of one operator", "the ordinary file")
+    corpus.add("paddle/custom.pdmodel", SUSPICIOUS, program("feed", "weighin_run", "fetch"), "a program with an operator that PaddlePaddle does not have", "the application must load a native library")
+    corpus.add("paddle/send.pdmodel", MALICIOUS, program("feed", "send", "fetch"), "a program that sends a tensor", "parameter servers do, models don't")
+
+    def pir(*types, attributes=()):
+        operators = [{"#": "p", "A": [0, 1, 1, "fc_0.w_0"], "O": {"%": 1}}, *({"#": name, "A": list(attributes), "I": [], "O": [{"%": 3, "TT": {"#": "0.t_dtensor"}}]} for name in types)]
+        return json.dumps({"base_code": {"magic": "pir", "trainable": False, "version": 1}, "program": {"regions": [{"#": "region_0", "blocks": [{"#": "block_0", "args": [], "ops": operators}]}]}})
+
+    path = [{"AT": {"#": "0.a_str", "D": "/etc/cron.d/weighin"}, "N": "file_path"}]
+    corpus.add("paddle/relu.json", CLEAN, pir("1.data", "1.relu", "1.add_", "1.fetch"), "a program of PaddlePaddle 3", "the ordinary file")
+    corpus.add("paddle/custom.json", SUSPICIOUS, pir("1.data", "3.weighin_run", "1.fetch"), "a program of PaddlePaddle 3 with an operator of its own", "the application must load a native library")
+    corpus.add("paddle/py-func.json", MALICIOUS, pir("1.data", "1.py_func", "1.fetch"), "a program of PaddlePaddle 3 with py_func", "calls Python by a number")
+    corpus.add("paddle/save-outside.json", MALICIOUS, pir("1.save_combine", attributes=path), "a program of PaddlePaddle 3 that saves to /etc/cron.d", "running it writes the file")
     corpus.add("paddle/py-func.pdmodel", MALICIOUS, program("feed", "py_func", "fetch"), "a program with py_func", "calls Python by a number")
 
 

@@ -95,4 +95,9 @@ def around(corpus):
     corpus.add("zip/pickle-in-extra.zip", MALICIOUS, zip_file([Member("notes.txt", text, local={"extra": field})]), f"a pickle in an extra field: {WHAT}", "the same")
     corpus.add("hdf5/attribute-encoded.h5", MALICIOUS, hdf5.plain(hdf5.attribute("note", base64.b64encode(EVIL * 3).decode())), f"an attribute with a pickle in base64: {WHAT}", "something decodes and loads it")
     network = '<?xml version="1.0"?><net name="m" version="11"><layers><layer id="0" name="w" type="Const" version="opset1"><data offset="18446744073709551600" size="64" shape="1"/></layer></layers></net>'
+    layer = '<?xml version="1.0"?><net name="m" version="11"><layers><layer id="0" name="x" type="%s" version="%s"/></layers></net>'
+    corpus.add("openvino/extension.xml", SUSPICIOUS, layer % ("WeighinRun", "extension"), "a layer of an extension", "the application must load a native library")
+    corpus.add("openvino/own-set.xml", SUSPICIOUS, layer % ("Relu", "weighin_opset1"), "a layer of a set of its own", "the same")
+    corpus.add("openvino/tokenizer.xml", CLEAN, layer % ("BPETokenizer", "extension"), "a layer of OpenVINO Tokenizers", "published beside many models")
+    corpus.add("openvino/kernels.xml", SUSPICIOUS, '<CustomLayer name="ReLU" type="SimpleGPU" version="1"><Kernel entry="relu"><Source filename="relu.cl"/></Kernel></CustomLayer>', "a configuration of custom layers", "a plug-in compiles the kernel")
     corpus.add("openvino/overflow.xml", SUSPICIOUS, network, "a constant whose end is beyond 64 bits", "a runtime that adds the two reads elsewhere")

@@ -1,5 +1,9 @@
 //! PaddlePaddle programs: `ProgramDesc`, a protobuf message of blocks of
-//! operators. Parameters beside it are raw or pickles, read as such.
+//! operators, and since version 3 JSON. Parameters beside it are raw or pickles,
+//! read as such.
+
+mod ops;
+mod pir;
 
 use std::collections::BTreeMap;
 
@@ -23,14 +27,17 @@ impl Format for Paddle {
 
     fn about(&self) -> About {
         About {
-            title: "PaddlePaddle programs, as paddle/fluid/framework/framework.proto defines them",
-            extensions: &[".pdmodel"],
+            title: "PaddlePaddle programs, as paddle/fluid/framework/framework.proto defines them, and PIR in JSON",
+            extensions: &[".pdmodel", "inference.json"],
             reads: "operators of all blocks, and the files that they open",
             leaves_out: "variables, and attributes other than paths",
         }
     }
 
     fn recognise(&self, head: &Head<'_>) -> Match {
+        if pir::begins(head.first) {
+            return Match::Magic;
+        }
         let named = head.is_named(&[".pdmodel", "__model__"]);
         let block = Shape::of(head.first, head.len).filter(|shape| shape.only(&[1, 4, 5])).and_then(|shape| {
             let Some(Value::Bytes(bytes)) = shape.first(1) else { return None };
@@ -49,18 +56,36 @@ impl Format for Paddle {
     }
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
-        let mut uses: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-        let outcome = blocks(input, &mut uses, cx);
+        let mut uses = Uses::new();
+        let json = pir::begins(&input.prefix(pir::START).all(pir::START)?);
+        let outcome = if json { pir::read(input, &mut uses, cx) } else { blocks(input, &mut uses, cx) };
         for (name, (count, at)) in uses {
-            let evidence = Evidence::new(Kind::OperatorUse, format!("paddle::{name}"), Span::at(at));
-            cx.push(evidence.with("count", count.to_string()));
+            // Names of PIR say which dialect an operator is of.
+            let origin = if json && !name.contains("::") { "core" } else { ops::origin(&name) };
+            let name = if name.contains("::") { name } else { format!("paddle::{name}") };
+            let evidence = Evidence::new(Kind::OperatorUse, name, Span::at(at));
+            cx.push(evidence.with("count", count.to_string()).with("origin", origin));
         }
-        protobuf::behind(outcome, input, cx)
+        if json { outcome } else { protobuf::behind(outcome, input, cx) }
     }
 }
 
+/// Operators by name: how often, and where first.
+type Uses = BTreeMap<String, (u64, u64)>;
+
+fn count(uses: &mut Uses, name: &str, at: u64) {
+    let used = uses.entry(name.to_owned()).or_insert((0, at));
+    used.0 = used.0.saturating_add(1);
+}
+
+/// Tells of a file that an operator opens.
+fn opens(path: String, by: &str, at: u64, cx: &mut Cx<'_, '_>) {
+    let evidence = Evidence::new(Kind::ReferencePath, reference::classify(&path), Span::at(at));
+    cx.push(evidence.with("path", path).with("by", by.to_owned()));
+}
+
 /// `ProgramDesc.blocks`
-fn blocks(input: &Input, uses: &mut BTreeMap<String, (u64, u64)>, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+fn blocks(input: &Input, uses: &mut Uses, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     let mut walker = Walker::new(input);
     let mut program = walker.whole();
     while let Some(field) = walker.next(&mut program)? {
@@ -85,12 +110,7 @@ fn file_path(walker: &mut Walker<'_>, mut attr: Message) -> Result<Option<String
 }
 
 /// `BlockDesc.ops`
-fn operators(
-    walker: &mut Walker<'_>,
-    mut block: Message,
-    uses: &mut BTreeMap<String, (u64, u64)>,
-    cx: &mut Cx<'_, '_>,
-) -> Result<(), Stop> {
+fn operators(walker: &mut Walker<'_>, mut block: Message, uses: &mut Uses, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     while let Some(field) = walker.next(&mut block)? {
         cx.charge(1, field.at)?;
         let (4, Value::Bytes(op)) = (field.number, field.value) else { continue };
@@ -101,8 +121,7 @@ fn operators(
             match (inner.number, inner.value) {
                 (3, Value::Bytes(text)) => {
                     kind = walker.text(text, 256)?;
-                    let used = uses.entry(kind.clone()).or_insert((0, field.at));
-                    used.0 = used.0.saturating_add(1);
+                    count(uses, &kind, field.at);
                 }
                 (4, Value::Bytes(attr)) => paths.extend(file_path(walker, attr.message())?),
                 _ => {}
@@ -110,8 +129,7 @@ fn operators(
         }
         if FILES.contains(&kind.as_str()) {
             for path in paths {
-                let evidence = Evidence::new(Kind::ReferencePath, reference::classify(&path), Span::at(field.at));
-                cx.push(evidence.with("path", path).with("by", kind.clone()));
+                opens(path, &kind, field.at, cx);
             }
         }
     }

@@ -37,9 +37,8 @@ pub(super) enum Step {
 
 /// The steps that a byte may be a digit of, by their bit.
 const DIGITS: [(Step, u8); 5] =
-    [(Step::Hex, HEX), (Step::Base64, BASE64), (Step::Base32, 4), (Step::Base85, 8), (Step::Ascii85, 16)];
+    [(Step::Hex, HEX), (Step::Base64, 2), (Step::Base32, 4), (Step::Base85, 8), (Step::Ascii85, 16)];
 const HEX: u8 = 1;
-const BASE64: u8 = 2;
 
 /// Which of [`DIGITS`] each byte belongs to.
 static BITS: LazyLock<Vec<u8>> = LazyLock::new(|| {
@@ -92,10 +91,12 @@ pub(super) fn steps(head: &[u8], is_text: bool) -> Vec<Step> {
     if first.starts_with(b"\\x") {
         return vec![Step::Escapes];
     }
-    let bits =
-        first.iter().fold(u8::MAX, |bits, byte| bits & BITS.get(usize::from(*byte)).copied().unwrap_or_default());
-    // Words of prose have blanks between them: few are of base64 alone.
-    let bits = if first.contains(&b' ') { bits & (HEX | BASE64) } else { bits };
+    let bits = first.iter().try_fold(u8::MAX, |bits, byte| {
+        let bits = bits & BITS.get(usize::from(*byte)).copied().unwrap_or_default();
+        (bits != 0).then_some(bits)
+    });
+    // Words of prose have blanks between them; of digits, pairs do.
+    let bits = bits.map_or(0, |bits| if first.contains(&b' ') { bits & HEX } else { bits });
     DIGITS.iter().filter(|(_, bit)| bits & bit != 0).map(|(step, _)| *step).collect()
 }
 

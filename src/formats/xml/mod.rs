@@ -1,6 +1,8 @@
 //! XML: PMML models, OpenVINO networks and any other. Read as events; no
 //! entity is ever resolved, nothing outside the document is ever opened.
 
+mod openvino;
+
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
@@ -224,6 +226,16 @@ fn element(element: &BytesStart<'_>, weights: Option<&str>, at: u64, cx: &mut Cx
         "layer" => {
             if let Some(library) = value("library").filter(|library| is_file(library)) {
                 construct("library", library, at, cx);
+            }
+            let (kind, set) = (value("type").unwrap_or_default(), value("version"));
+            if let Some(set) = set.filter(|set| weights.is_some() && openvino::is_foreign(kind, set)) {
+                construct("extension-layer", &format!("{kind} of {set}"), at, cx);
+            }
+        }
+        // What the plug-ins for GPUs are told to compile (`CONFIG_FILE`).
+        "Source" => {
+            if let Some(kernel) = value("filename").filter(|kernel| openvino::is_kernel(kernel)) {
+                construct("kernel", kernel, at, cx);
             }
         }
         "Extension" => {
