@@ -70,6 +70,8 @@ def add_samples(corpus):
     ]:
         add(f"{case}.keras", MALICIOUS, keras_file(sequential(layer(name, config, module))), f"{module}.{name} as a layer", why)
     add("registered-function.keras", MALICIOUS, keras_file(sequential(layer("function", "system", "os", "function"))), "os.system by class_name function", "CVE-2025-1550: functions are named in config")
+    add("tensorflow-parts.keras", CLEAN, keras_file(sequential(layer("Zeros", {}, "tensorflow.python.ops.init_ops_v2"), layer("QuantizeWrapper", {}, "tensorflow_model_optimization.python.core.quantization.keras.quantize_wrapper"))),
+        "an initialiser of TensorFlow and a layer of its optimisation package", "classes that other names of the project lead to")
     add("unknown-module.keras", SUSPICIOUS, keras_file(sequential(layer("Net", {"width": 3}, "weighin_payload.layers"))), "a layer of an unknown module", "the loader imports the module")
     add("torch-module-wrapper.keras", MALICIOUS, keras_file(sequential(layer("TorchModuleWrapper", {"name": "t", "module": base64.b64encode(EVIL).decode()}))), f"a TorchModuleWrapper whose pickle is {WHAT}", "CVE-2025-49655: the module is a base64 pickle")
     add("tfsm-layer.keras", SUSPICIOUS, keras_file(sequential(layer("TFSMLayer", {"filepath": f"//{HOST}/model", "call_endpoint": "serve"}))), "a TFSMLayer that points at a network path", "CVE-2026-1462: loads another model from there")

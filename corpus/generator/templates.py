@@ -386,6 +386,12 @@ ESCAPES = {
     "joined-only": ("a special name joined from pieces", "{{ ['_' * 2, 'class', '_' * 2]|join }}"),
 }
 
+# What the sandbox has missed: a text that looks attributes up, formatted by way of a filter.
+FORMATS = {
+    "attr-format-method": ("the filter attr by the name of a method that formats", "{{ ('{0.content}'|attr('format'))(messages) }}"),
+    "map-format-method": ("the filter map with attr by the name of a method that formats", "{{ ['{0.content}']|map('attr', 'format')|list }}"),
+}
+
 ENDLESS = {
     "huge-range": ("a loop of a thousand million", "{% for i in range(999999999) %}{{ i }}{% endfor %}"),
     "nested-ranges": ("loops in loops, a hundred million together", "{% for i in range(10000) %}{% for j in range(10000) %}x{% endfor %}{% endfor %}"),
@@ -399,6 +405,9 @@ def add_samples(corpus):
         corpus.add(f"jinja/honest-{name}.jinja", CLEAN, template, f"a chat template of the {name} kind", "honest templates use these constructs")
     for name, (what, template) in ESCAPES.items():
         corpus.add(f"jinja/escape-{name}.jinja", MALICIOUS, template, f"a template with {what}", "a way out of the sandbox that renders it")
+    corpus.add("jinja/honest-attr.jinja", CLEAN, "{% for m in messages %}{{ m|attr('role') }}: {{ m|attr('content')|trim }}{% endfor %}", "a template with the filter attr and plain names", "the same as a dot")
+    for name, (what, template) in FORMATS.items():
+        corpus.add(f"jinja/{name}.jinja", SUSPICIOUS, template, f"a template with {what}", "formats look up attributes out of the sandbox's sight (CVE-2025-27516)")
     for name, (what, template) in ENDLESS.items():
         corpus.add(f"jinja/{name}.jinja", SUSPICIOUS, template, f"a template with {what}", "rendering it takes the machine down")
     corpus.add("jinja/include.jinja", SUSPICIOUS, "{% include 'other' %}{{ messages }}", "a template that loads another", "a chat template stands alone")

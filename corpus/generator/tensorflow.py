@@ -56,6 +56,15 @@ def add_samples(corpus):
     saver = [string_constant("prefix", "part"), node("SaveV2", "SaveV2", ["prefix"], dtypes=b""), node("RestoreV2", "RestoreV2", ["prefix"])]
     honest = [node("x", "Placeholder", dtype=attr(type=1)), node("StatefulPartitionedCall", "StatefulPartitionedCall", ["x"], f=attr(func=message((1, "__inference_call_1"))))]
     add("honest", CLEAN, saved_model(honest, [function("__inference_call_1", body), function("__inference__traced_save_2", saver)]), "a model with a function and its saver", "SaveV2 and RestoreV2 belong to the saver")
+    def old(scope, saves):
+        nodes = [honest[0], string_constant(f"{scope}/Const", "model"), node(f"{saves}/SaveV2", "SaveV2", [f"{scope}/Const"], dtypes=b""), node(f"{saves}/RestoreV2", "RestoreV2", [f"{scope}/Const"])]
+        graph = message(*((1, item) for item in nodes), (4, message((1, 1882), (2, 12))))
+        names = message((1, f"{scope}/Const:0"), (2, f"{scope}/control_dependency:0"), (3, f"{scope}/restore_all"), (7, 2))
+        return message((1, 1), (2, message((1, message((4, "serve"), (5, "1.15.0"))), (2, graph), (3, names))))
+
+    add("saver-in-scope", CLEAN, old("model/save_1", "model/save_1"), "a saver of TensorFlow 1 that was made within a scope", "tf.train.Saver adds its nodes below the scope it is made in")
+    add("saver-named", CLEAN, old("my_saver", "my_saver"), "a saver of TensorFlow 1 with a name of its own", "the saver's definition names the scope")
+    add("saver-elsewhere", SUSPICIOUS, old("my_saver", "dense"), "a graph that saves outside of the scope its saver has", "it is no part of the saver")
     add("decode-image", CLEAN, saved_model([*honest, node("img", "DecodeJpeg", ["x"]), node("a", "Assert", ["x"])], [function("__inference_call_1", [*body, node("p", "StringFormat", ["x"]), node("q", "PrintV2", ["p"], output_stream=attr(s="stderr"))])]), "DecodeJpeg, Assert and a print to stderr", "ordinary operators of input pipelines")
     add("vocabulary-asset", CLEAN, saved_model([*honest, string_constant("v", "assets/vocab.txt"), node("t", "InitializeTableFromTextFileV2", ["v"])], assets=["vocab.txt"]), "a table read from assets/vocab.txt", "the honest use of a file name")
     for case, nodes, what, why in [

@@ -212,6 +212,13 @@ def configs(corpus):
     add("yaml-apply/config.yaml", MALICIOUS, f"a: 1\nb: !!python/object/apply:os.system ['{COMMAND}']\n", "a python/object/apply tag", "unsafe YAML loaders call it")
     add("yaml-object-new/config.yaml", MALICIOUS, "b: !!python/object/new:subprocess.Popen\n  args: [[echo, weighin]]\n", "a python/object/new tag", "the same")
     add("yaml-name/config.yaml", SUSPICIOUS, "b: !!python/name:weighin_example.build\n", "a python/name tag", "unsafe YAML loaders import it")
+    recipe = "{% set name = \"weighin\" %}\n\npackage:\n  name: {{ name|lower }}\nrequirements:\n  host:\n    - python {{ python }}\n    {% if win %}\n    - m2w64\n    {% endif %}\n    - {{ compiler('c') }}  # [win]\n"
+    add("yaml-recipe-honest/meta.yaml", CLEAN, recipe, "a recipe of conda", "YAML once the braces are filled in")
+    add("yaml-chart-honest/deployment.yaml", CLEAN, "kind: Deployment\nmetadata:\n  name: {{ include \"app.name\" . }}\n  labels:\n    {{- include \"app.labels\" . | nindent 4 }}\nspec:\n  {{- if .Values.replicas }}\n  replicas: {{ .Values.replicas }}\n  {{- end }}\n", "a Helm chart", "templates of Go have the same braces")
+    add("yaml-recipe-tag/meta.yaml", MALICIOUS, recipe + f"about: !!python/object/apply:os.system ['{COMMAND}']\n", "a recipe with a python/object/apply tag", "what stands around the braces is read")
+    add("yaml-recipe-braces/meta.yaml", MALICIOUS, recipe + "about: {{ '!!python/object/apply:os.system' }} [x]\n", "a recipe with a tag in its braces", "and what stands within")
+    add("yaml-recipe-escape/meta.yaml", MALICIOUS, recipe + "about: {{ lipsum.__globals__.os.popen('" + COMMAND + "') }}\n", "a recipe whose braces run a command", "whoever fills it in runs them")
+    add("yaml-recipe-broken/meta.yaml", INCOMPLETE, recipe + "about: {{ name\n  - x: [\n", "a recipe that ends within braces", "what cannot be parsed is not examined")
     add("yaml-tag-honest/hyperparams.yaml", CLEAN, "lr: 0.001\nsave: !ref <output>/save\nnet: !new:torch.nn.Linear\n  in_features: 4\n  out_features: 2\n", "speechbrain tags over torch", "custom tags are common")
     add("jsonpickle/model.json", MALICIOUS, pretty({"py/object": "weighin_example.Net", "hook": {"py/reduce": [{"py/function": "os.system"}, {"py/tuple": [COMMAND]}]}}), "jsonpickle keys that call os.system", "jsonpickle decodes objects out of JSON")
     add("serialized-pickle/data", MALICIOUS, pretty({"policy_class": {":type:": "<class 'abc.ABCMeta'>", ":serialized:": base64.b64encode(EVIL).decode()}, "n_envs": 1}), f"a base64 pickle in JSON: {WHAT}", "stable-baselines3 keeps pickles so")

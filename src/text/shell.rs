@@ -34,6 +34,15 @@ const SHELLS: &[&str] = &[
     "powershell",
 ];
 
+/// Whether a command line that changes what starts up changes no more than the
+/// image that is being built. Keys, preloaded libraries and hooks are a way into
+/// the image, too.
+pub(crate) fn stays_in_image(line: &str) -> bool {
+    let lower = line.to_lowercase();
+    let ways = ["authorized_keys", "ld.so.preload", ".git/hooks", ".ssh/", "site-packages", "customize.py"];
+    !ways.iter().any(|way| lower.contains(way))
+}
+
 /// The acts in `script`, in order, with the offset of their line.
 pub(crate) fn acts(script: &str) -> Vec<(usize, Act)> {
     let mut found = Vec::new();
@@ -203,16 +212,109 @@ fn is_startup_write(line: &str) -> bool {
         && !is_setting(line)
 }
 
-/// Whether a line only adds a variable, an alias or a completion to a shell's
-/// own file.
+/// What a line that is added to a shell's own file begins with when it sets
+/// that shell up.
+const SETTINGS: &[&str] = &[
+    "export ",
+    "alias ",
+    "source ",
+    ". ",
+    "conda activate ",
+    "cd ",
+    "ps1=",
+    "set -o ",
+    "setopt ",
+    "shopt ",
+    "stty ",
+    "ulimit ",
+    "umask ",
+    "bindkey ",
+    "autoload ",
+];
+
+/// Programs that print what sets a shell up for them: `eval "$(pyenv init -)"`.
+const INITIALISERS: &[&str] = &[
+    "brew",
+    "conda",
+    "direnv",
+    "fnm",
+    "mamba",
+    "micromamba",
+    "mise",
+    "nodenv",
+    "pyenv",
+    "rbenv",
+    "starship",
+    "zoxide",
+];
+
+/// Whether a line only sets up a shell in that shell's own file: every command
+/// of it that names a file of that sort adds a variable, an alias, a prompt, or
+/// links to conda's.
 fn is_setting(line: &str) -> bool {
-    let written = line.trim_start().trim_start_matches("run ").trim_start();
-    let Some(text) = written.strip_prefix("echo ") else { return false };
-    let text = text.trim_start_matches("-e ").trim_start_matches(['"', '\'', ' ']);
-    let harmless = ["export ", "alias ", "source ", "conda activate "].iter().any(|start| text.starts_with(start));
-    let shells_own = ["bashrc", "zshrc", "bash_profile", ".profile"].iter().any(|file| line.contains(file));
-    let more = ["`", "$(", ";", "|", "curl", "wget", "&&", "ld_preload", "prompt_command", "/tmp"];
-    harmless && shells_own && !more.iter().any(|mark| text.contains(mark))
+    let mut about =
+        commands(line).into_iter().filter(|command| command.split(['>', ' ']).any(is_startup_path)).peekable();
+    about.peek().is_some() && about.all(|command| adds_setting(command) || links_conda(command))
+}
+
+fn adds_setting(command: &str) -> bool {
+    let written = command.trim_start_matches("run ").trim_start_matches("sudo ").trim_start();
+    let Some(text) = written.strip_prefix("echo ").or_else(|| written.strip_prefix("printf ")) else { return false };
+    let shells_own = ["bashrc", "zshrc", "bash_profile", ".profile", "/etc/profile"];
+    let end = text.rfind(">>").or_else(|| text.rfind("| tee -a ")).or_else(|| text.rfind("| sudo tee -a "));
+    let Some((text, to)) = end.and_then(|end| text.split_at_checked(end)) else { return false };
+    let text = text.trim_start_matches("-e ").trim_start_matches(['"', '\'', ' ']).trim_end_matches(['"', '\'', ' ']);
+    if !shells_own.iter().any(|file| to.contains(file)) {
+        return false;
+    }
+    let more = ["`", "$(", ";", "|", "curl", "wget", "&&", "ld_preload", "prompt_command", "/tmp", "/dev/"];
+    let plain = !more.iter().any(|mark| text.contains(mark));
+    plain && SETTINGS.iter().any(|start| text.starts_with(start)) || is_initialiser(text)
+}
+
+/// `eval "$(pyenv init -)"`: what a known tool prints, and nothing besides.
+fn is_initialiser(text: &str) -> bool {
+    let inner = text.strip_prefix("eval ").map(|rest| rest.trim_matches(['"', '\\', ' ']));
+    let Some(inner) = inner.and_then(|inner| inner.strip_prefix("$(")?.strip_suffix(')')) else { return false };
+    let mut words = inner.split(' ');
+    let program = words.next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.' | '/' | ' ');
+    INITIALISERS.contains(&program) && inner.chars().all(plain) && !inner.contains("/tmp")
+}
+
+/// `ln -s /opt/conda/etc/profile.d/conda.sh /etc/profile.d/conda.sh`, as conda's
+/// own images have it.
+fn links_conda(command: &str) -> bool {
+    let words: Vec<&str> = command.split_whitespace().filter(|word| *word != "run" && *word != "sudo").collect();
+    matches!(words.as_slice(), ["ln", "-s" | "-sf", from, "/etc/profile.d/conda.sh"] if from.ends_with("conda/etc/profile.d/conda.sh"))
+}
+
+/// The commands of a line, as they stand between `&&`, `||` and `;` outside of
+/// quotes.
+fn commands(line: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let (mut quote, mut start, mut skipped) = (None, 0_usize, false);
+    for (at, letter) in line.char_indices() {
+        match (quote, letter) {
+            _ if skipped => skipped = false,
+            (None, '\'' | '"') => quote = Some(letter),
+            (Some(open), _) if open == letter => quote = None,
+            (None | Some('"'), '\\') => skipped = true,
+            (None, '&' | ';') | (None, '|')
+                if letter != '|' || line.get(at..).is_some_and(|rest| rest.starts_with("||")) =>
+            {
+                found.push(line.get(start..at).unwrap_or_default());
+                start = at.saturating_add(1);
+            }
+            _ => {}
+        }
+    }
+    found.push(line.get(start..).unwrap_or_default());
+    found
+        .into_iter()
+        .map(|command| command.trim_matches(['&', '|', ' ']))
+        .filter(|command| !command.is_empty())
+        .collect()
 }
 
 /// The words of a command, without quotes and paths before a program's name.

@@ -59,6 +59,9 @@ pub(super) fn examine(tree: &Stmt<'_>, source: &str, cx: &mut Cx<'_, '_>) {
     Walk { cx, source, known: BTreeMap::new(), bound: Vec::new(), loops: 1 }.statement(tree);
 }
 
+/// Methods of texts that look attributes up as their text says.
+const FORMATTERS: &[&str] = &["format", "format_map"];
+
 impl Walk<'_, '_, '_, '_> {
     fn block(&mut self, body: &[Stmt<'_>]) {
         for statement in body {
@@ -354,7 +357,10 @@ impl Walk<'_, '_, '_, '_> {
                         Some(known) if names_internals(known) || RUNNERS.contains(&known) => {
                             self.access(known, whole, "attr")
                         }
-                        Some(known) => self.access(known, whole, "attr-plain"),
+                        // The sandbox looks at `x.format`, and has missed `x|attr("format")`
+                        // (CVE-2025-27516); any other attribute is what `x.name` gives.
+                        Some(known) if FORMATTERS.contains(&known) => self.access(known, whole, "attr-plain"),
+                        Some(_) => {}
                         None => self.anomaly("computed-attribute", whole),
                     }
                 }
@@ -388,10 +394,12 @@ impl Walk<'_, '_, '_, '_> {
 
     /// A name that something is looked up by.
     fn looked_up(&mut self, name: &Expr<'_>, whole: &Expr<'_>, how: &'static str) {
-        if let Some(known) = fold(name, &self.known)
-            && names_internals(&known)
-        {
-            self.access(&known, whole, how);
+        if let Some(known) = fold(name, &self.known) {
+            if names_internals(&known) {
+                self.access(&known, whole, how);
+            } else if how == "attr" && FORMATTERS.contains(&known.as_str()) {
+                self.access(&known, whole, "attr-plain");
+            }
         }
     }
 

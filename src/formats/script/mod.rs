@@ -28,6 +28,9 @@ const WHOLE: &[&str] = &[
     "tox.ini",
 ];
 
+/// Those of them that say how an image is built.
+const IMAGES: &[&str] = &["containerfile", "dockerfile"];
+
 impl Format for Script {
     fn name(&self) -> &'static str {
         "script"
@@ -82,9 +85,14 @@ fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         requirements::installed(line.trim(), at, cx);
         at = at.saturating_add(to_u64(line.len()));
     }
+    let name = cx.name().rsplit(['/', '\\']).next().unwrap_or_default().to_lowercase();
+    let image = IMAGES.contains(&name.as_str());
     for (at, act) in shell::acts(&source) {
         cx.charge(1, to_u64(at))?;
         let line = source.get(at..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+        if image && act.what == "startup" && shell::stays_in_image(line) {
+            continue;
+        }
         cx.push(
             Evidence::new(Kind::ShellCommand, act.what, Span::new(to_u64(at), to_u64(line.len())))
                 .with("command", text::excerpt(line, 160))

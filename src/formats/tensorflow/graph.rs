@@ -148,7 +148,7 @@ impl<'r, 'i, 'j, 'e> Reader<'r, 'i, 'j, 'e> {
                 texts.extend(self.fold(&name, &known, FOLDS)?);
             }
             let constant = telling(texts);
-            let place = place(&waiting, function);
+            let place = place(&waiting, function, &self.savers);
             self.count(waiting.op, constant, place, waiting.at)?;
         }
         Ok(())
@@ -354,14 +354,19 @@ impl<'r, 'i, 'j, 'e> Reader<'r, 'i, 'j, 'e> {
 }
 
 /// Where an operator stands, when it matters: those that write and read
-/// variables belong to a saver.
-fn place(waiting: &Pending, function: &str) -> String {
+/// variables belong to a saver. `savers` are the nodes that one names.
+fn place(waiting: &Pending, function: &str, savers: &BTreeSet<String>) -> String {
     let saves = ["Save", "Restore", "Merge", "Shard"].iter().any(|start| waiting.op.starts_with(start));
     if !saves {
         return String::new();
     }
-    let scope = waiting.node.split('/').next().unwrap_or_default();
-    let scoped = scope == "save" || scope.strip_prefix("save_").is_some_and(|n| n.parse::<u32>().is_ok());
+    // A saver that is made within a scope has its own below it.
+    let usual = |scope: &str| {
+        scope == "save" || scope.strip_prefix("save_").is_some_and(|number| number.parse::<u32>().is_ok())
+    };
+    let scopes = waiting.node.rsplit_once('/').map_or("", |(scopes, _)| scopes);
+    let named = savers.iter().filter_map(|saver| saver.rsplit_once('/')).any(|(scope, _)| scope == scopes);
+    let scoped = named || scopes.split('/').any(usual);
     if function.is_empty() && scoped { SAVER_SCOPE.to_owned() } else { function.to_owned() }
 }
 

@@ -168,8 +168,8 @@ fn doctype(declared: &str, at: u64, cx: &mut Cx<'_, '_>) {
     }
 }
 
-/// Document types that publishers of vector graphics, property lists and
-/// help files write, and that no reader of models fetches.
+/// Document types that publishers of vector graphics, property lists, help
+/// files and surfaces write, and that no reader of models fetches.
 fn is_known_dtd(outside: &str) -> bool {
     [
         "http://www.w3.org/",
@@ -179,6 +179,9 @@ fn is_known_dtd(outside: &str) -> bool {
         "-//W3C//",
         "http://www.oasis-open.org/",
         "http://www.freedesktop.org/",
+        // GIFTI, the surfaces.
+        "http://www.nitrc.org/frs/download.php/115/gifti.dtd",
+        "http://gifti.projects.nitrc.org/",
     ]
     .iter()
     .any(|known| outside.contains(known))

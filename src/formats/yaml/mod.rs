@@ -7,7 +7,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind, Span};
-use crate::formats::{About, Format, Head, Match, requirements};
+use crate::formats::{About, Format, Head, Match, jinja, requirements};
 use crate::input::{Input, to_u64};
 use crate::stop::Stop;
 use crate::text;
@@ -75,6 +75,16 @@ fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         outcome = outcome.and(document(&source.replace(BREAKS, "\n"), cx));
     }
     let named = NAMED.iter().any(|ending| name.ends_with(ending)) || name.ends_with("mlmodel");
+    if outcome.is_err()
+        && named
+        && let Some(filled) = filled(&source)
+        && document(&filled, cx).is_ok()
+    {
+        // A template: what it makes is told by who fills it in, which runs what
+        // stands in its braces.
+        scan(&source, cx);
+        return if jinja::is_template(&source) { cx.child_as("jinja", TEMPLATE, input.clone()) } else { Ok(()) };
+    }
     if let Err(stop) = &outcome
         && named
     {
@@ -84,6 +94,41 @@ fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         return Ok(());
     }
     outcome
+}
+
+/// What the template of a document is called.
+const TEMPLATE: &str = "template";
+
+/// What a template for YAML would look like once it is filled in (conda recipes,
+/// Helm charts, dbt): a word stands for each value, nothing for statements and
+/// for values that are lines of their own. Every byte keeps its place.
+fn filled(source: &str) -> Option<String> {
+    let mut out = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some((open, close)) = [("{{", "}}"), ("{%", "%}"), ("{#", "#}")]
+        .into_iter()
+        .filter_map(|(mark, end)| rest.find(mark).map(|at| (at, end)))
+        .min()
+    {
+        let (before, from) = rest.split_at_checked(open)?;
+        let inside = from.get(2..)?.find(close)?;
+        let (expression, after) = from.split_at_checked(inside.checked_add(4)?)?;
+        let begins_line = before.is_empty() && out.ends_with('\n')
+            || before.rsplit('\n').next().is_some_and(|line| line.trim().is_empty() && before.contains('\n'));
+        let ends_line = after.lines().next().is_none_or(|line| line.trim().is_empty() || line.trim().starts_with('#'));
+        out.push_str(before);
+        let value = close == "}}" && !(begins_line && ends_line);
+        for (index, letter) in expression.char_indices() {
+            match letter {
+                '\n' => out.push('\n'),
+                _ if index == 0 && value => out.push('x'),
+                _ => (0..letter.len_utf8()).for_each(|_| out.push(' ')),
+            }
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    (out != source).then_some(out)
 }
 
 /// U+FEFF, which programs that join files leave between them.

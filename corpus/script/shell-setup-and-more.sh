@@ -1,0 +1,2 @@
+#!/bin/bash
+echo ". /opt/conda/etc/profile.d/conda.sh" >> ~/.bashrc && echo 'python3 /opt/x.py &' >> ~/.bashrc

@@ -1,0 +1,2 @@
+#!/bin/bash
+echo 'eval "$(pyenv init -; echo weighin)"' >> ~/.bashrc
