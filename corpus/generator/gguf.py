@@ -140,6 +140,7 @@ def add_samples(corpus):
     add("split-00001-of-00002", INCOMPLETE, new.file([*base, ("split.no", U16, 0), ("split.count", U16, 2), ("split.tensors.count", I32, 3)], tensors[:1], bytes(128)), "the first of two split files, by the name that llama.cpp looks for", "the second is not there")
     add("template-odd-but-honest", CLEAN, new.file([*base, ("tokenizer.chat_template", STRING, "{% if not add_generation_prompt is defined %}{% set add_generation_prompt = false %}{% endif %}{{ messages|map(attribute='content')|join('\\n') }}{{ '%s' % bos_token }}{{ \"{:>4}\".format(loop_index or 0) }}{% generation %}{% endgeneration %}")]),
         "a template with map, join, format and a generation block", "look-alikes of injections")
+    add("template-in-array", MALICIOUS, new.file([*base, template, ("tokenizer.chat_templates", ARRAY, (STRING, [CHAT_TEMPLATE, INJECTIONS[1][1]]))]), "a list of templates, one of which runs a command", "any key may hold what a program renders")
     add("template-named", CLEAN, new.file([*base, template, ("tokenizer.chat_template.tool_use", STRING, CHAT_TEMPLATE), ("tokenizer.chat_templates", ARRAY, (STRING, ["tool_use"]))]), "an extra template of another name", "tool_use and rag templates are common")
 
     for case, text, why in INJECTIONS:

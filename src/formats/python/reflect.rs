@@ -8,7 +8,7 @@ use crate::stop::Stop;
 use super::network;
 use super::picked::{self, PROGRAMS, UNKNOWN};
 use super::statements::Machine;
-use super::value::{BUILT, DECODED, GAP, SECRET, TOKEN, Val};
+use super::value::{BUILT, DECODED, GAP, HOST, SECRET, TOKEN, Val};
 use super::{names, watch};
 
 impl<'a> Machine<'a, '_, '_, '_> {
@@ -70,6 +70,7 @@ impl<'a> Machine<'a, '_, '_, '_> {
             }
             "os.environ.get" | "os.getenv" | "os.environ.pop" => Some(variable(arguments.first())),
             "pathlib.Path.home" => Some(Val::text("~", 0)),
+            _ if network::tells_host(name) => Some(Val::marked(HOST)),
             _ => self.looked_up(name, arguments, range),
         })
     }
@@ -149,6 +150,7 @@ pub(super) fn variable<'a>(name: Option<&Val<'a>>) -> Val<'a> {
     match name.as_str() {
         "HOME" | "USERPROFILE" => Val::text("~", 0),
         "AWS_SECRET_ACCESS_KEY" | "AWS_SESSION_TOKEN" => Val::marked(SECRET),
+        "USER" | "USERNAME" | "LOGNAME" | "HOSTNAME" | "COMPUTERNAME" => Val::marked(HOST),
         _ if network::is_secret_variable(&name) => Val::marked(TOKEN),
         _ => Val::unknown(),
     }

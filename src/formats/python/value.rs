@@ -65,9 +65,12 @@ pub(super) const SOURCE: u16 = 2048;
 /// A file of another repository, fetched by its name.
 pub(super) const HUB: u16 = 4096;
 
+/// Who runs the code, or on which machine.
+pub(super) const HOST: u16 = 8192;
+
 /// Marks that go from what a call is given to what it returns.
 pub(super) const CARRIED: u16 =
-    DECODED | FETCHED | ENVIRON | SECRET | SCATTERED | PARTIAL | DATA | TOKEN | SITE | EVERYTHING | SOURCE | HUB;
+    DECODED | FETCHED | ENVIRON | SECRET | SCATTERED | PARTIAL | DATA | TOKEN | SITE | EVERYTHING | SOURCE | HUB | HOST;
 
 /// Stands for what is not known of a text.
 pub(super) const GAP: char = '…';

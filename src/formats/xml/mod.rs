@@ -156,10 +156,9 @@ fn doctype(declared: &str, at: u64, cx: &mut Cx<'_, '_>) {
         said = true;
     }
     if (outside.contains("SYSTEM") || outside.contains("PUBLIC")) && !is_known_dtd(outside) {
-        // A published or relative document type names the language; only an
-        // address or a path of the author's own is worth a fetch to them.
-        let own = !outside.contains("PUBLIC")
-            && ["://", "\"/", "'/", "../", "..\\"].iter().any(|mark| outside.contains(mark));
+        // A relative document type names the language; an address or a path of
+        // the author's own is fetched, with a public name before it or without.
+        let own = ["://", "\"/", "'/", "../", "..\\"].iter().any(|mark| place_of(outside).contains(mark));
         construct(if own { "external" } else { "document-type" }, outside, at, cx);
         said = true;
     }
@@ -168,23 +167,44 @@ fn doctype(declared: &str, at: u64, cx: &mut Cx<'_, '_>) {
     }
 }
 
-/// Document types that publishers of vector graphics, property lists, help
-/// files and surfaces write, and that no reader of models fetches.
+/// What a document type declaration says about where it is: its system
+/// identifier, the last of its quoted texts (XML 1.0, section 4.2.2), with its
+/// quotes.
+fn place_of(outside: &str) -> &str {
+    let end = outside.trim_end();
+    let Some(quote) = end.chars().last().filter(|last| matches!(last, '"' | '\'')) else { return outside };
+    let inner = end.len().saturating_sub(1);
+    let start = end.get(..inner).and_then(|before| before.rfind(quote));
+    start.and_then(|start| end.get(start..)).unwrap_or(outside)
+}
+
+/// Document types of publishers of vector graphics, property lists, help files
+/// and settings, at their own addresses.
 fn is_known_dtd(outside: &str) -> bool {
-    [
-        "http://www.w3.org/",
-        "https://www.w3.org/",
-        "http://www.apple.com/DTDs/",
-        "https://www.apple.com/DTDs/",
-        "-//W3C//",
-        "http://www.oasis-open.org/",
-        "http://www.freedesktop.org/",
+    const PUBLISHERS: &[&str] = &[
+        "www.w3.org",
+        "www.apple.com",
+        "www.oasis-open.org",
+        "www.freedesktop.org",
+        "www.dmg.org",
+        "dmg.org",
+        "java.sun.com",
+        "xmlns.oracle.com",
+        "hibernate.org",
+        "www.hibernate.org",
+        "www.springframework.org",
+        "mybatis.org",
+        "logging.apache.org",
+        "www.docbook.org",
         // GIFTI, the surfaces.
-        "http://www.nitrc.org/frs/download.php/115/gifti.dtd",
-        "http://gifti.projects.nitrc.org/",
-    ]
-    .iter()
-    .any(|known| outside.contains(known))
+        "www.nitrc.org",
+        "gifti.projects.nitrc.org",
+    ];
+    let place = place_of(outside);
+    let Some((_, address)) = place.split_once("://") else {
+        return outside.contains("-//W3C//") && !place.contains(['/', '\\']);
+    };
+    PUBLISHERS.iter().any(|publisher| address.strip_prefix(publisher).is_some_and(|path| path.starts_with('/')))
 }
 
 /// The file beside an OpenVINO network that has its numbers: called as the

