@@ -365,7 +365,7 @@ HONEST = {
         {%- endif %}
     {%- endif %}
 {%- endfor -%}""",
-    "misc": r"""{%- for item in items|batch(3, '&nbsp;')|list %}{{ loop.cycle('odd','even') }}{{ loop.changed(item) }}{%- endfor %}{% set x = dict(a=1, **kw) %}{{ x.get('a', none) }}{{ "%s-%s"|format("a","b") }}{{ 'a' 'b' }}{{ [1,2][0:1] }}{{ not a and b or (c, d) }}{{ 10 // 3 ** 2 % 4 }}{% filter upper %}x{% endfilter %}{% call(user) render(x) %}y{% endcall %}{% with a=1, b=2 %}{{ a }}{% endwith %}{% raw %}{{ foo.__class__ }}{% endraw %}{{ messages | map(attribute='content') | join(' ') }}{{ messages|selectattr('role','equalto','user')|map(attribute="content")|first }}{{ "\u003cthink>" }}{{ x if y }}{{ a is divisibleby 3 }}{{ a is in [1,2] }}{% set a, b = 1, 2 %}{% set ns.x.y = 3 %}{{ 1_000 }}{{ 1.5e3 }}{{ x|default('', true) }}{{ x['a'].b[0:-1:2] }}{{ {'a': 1, "b": [1,2,]}.items() }}{{ (1,) }}{{ () }}{{ -x }}{{ a != b }}{{ a ~ b }}{% if a %}{% elif b %}{% else %}{% endif %}{% for a in b recursive %}{{ loop(a.c) }}{% endfor %}""",
+    "misc": r"""{%- for item in items|batch(3, '&nbsp;')|list %}{{ loop.cycle('odd','even') }}{{ loop.changed(item) }}{%- endfor %}{% set x = dict(a=1, **kw) %}{{ x.get('a', none) }}{{ "%s-%s"|format("a","b") }}{{ 'a' 'b' }}{{ [1,2][0:1] }}{{ not a and b or (c, d) }}{{ 10 // 3 ** 2 % 4 }}{% filter upper %}x{% endfilter %}{% call(user) render(x) %}y{% endcall %}{% with a=1, b=2 %}{{ a }}{% endwith %}{% raw %}{{ foo.__class__ }}{% endraw %}{{ messages | map(attribute='content') | join(' ') }}{{ messages|selectattr('role','equalto','user')|map(attribute="content")|first }}{{ "\u003cthink>" }}{{ x if y }}{{ a is divisibleby 3 }}{{ a is in [1,2] }}{% set a, b = 1, 2 %}{% set ns.x.y = 3 %}{{ 1_000 }}{{ 1.5e3 }}{{ x|default('', true) }}{{ x['a'].b[0:-1:2] }}{{ tools[name|lower|replace('-', '_')] }}{{ x[name.split('.')[0]] }}{{ y['a b'|trim] }}{{ z|attr('content') }}{{ {'a': 1, "b": [1,2,]}.items() }}{{ (1,) }}{{ () }}{{ -x }}{{ a != b }}{{ a ~ b }}{% if a %}{% elif b %}{% else %}{% endif %}{% for a in b recursive %}{{ loop(a.c) }}{% endfor %}""",
 }
 
 ESCAPES = {
@@ -377,6 +377,10 @@ ESCAPES = {
     "attr-format": ("a name made by a format of character codes", "{{ messages|attr('%c%cclass%c%c'|format(95, 95, 95, 95)) }}"),
     "attr-hex": ("a name written with hexadecimal escapes", r"{{ messages|attr('\x5f\x5fclass\x5f\x5f') }}"),
     "attr-computed": ("an attribute whose name comes from elsewhere", "{{ messages|attr(tools[0]) }}"),
+    "attr-stripped": ("a name with letters around it that are taken away", "{{ messages|attr('X__class__X'.strip('X')) }}"),
+    "attr-map-computed": ("map with attr by a name from elsewhere", "{{ messages|map('attr', tools[0])|list }}"),
+    "item-stripped": ("an item of a name with letters around it that are taken away", "{{ messages['._.class__.'.replace('.', '_').rstrip('_') ~ '__'] }}"),
+    "item-swapped": ("an item of a name that a method of texts makes", "{{ messages['__CLASS__'.swapcase()] }}"),
     "item-joined": ("an item of a name joined with +", "{{ cycler['__in'+'it__'] }}"),
     "item-reversed": ("an item of a name written backwards", "{{ messages['__ssalc__'[::-1]] }}"),
     "item-variable": ("an item of a name kept in a variable", "{% set a = '_' * 2 %}{{ messages[a ~ 'class' ~ a] }}"),

@@ -140,7 +140,7 @@ pub(super) fn fold(expression: &Expr<'_>, known: &BTreeMap<String, String>) -> O
                 "format" => format_text(&fold(&method.expr, known)?, &given),
                 "lower" => Some(fold(&method.expr, known)?.to_lowercase()),
                 "upper" => Some(fold(&method.expr, known)?.to_uppercase()),
-                "strip" => Some(fold(&method.expr, known)?.trim().to_owned()),
+                "strip" | "lstrip" | "rstrip" => strip(method.name, &fold(&method.expr, known)?, given.first()),
                 "replace" => Some(fold(&method.expr, known)?.replace(given.first()?, given.get(1)?))
                     .filter(|text| text.len() <= LONGEST),
                 _ => None,
@@ -168,6 +168,33 @@ pub(super) fn fold(expression: &Expr<'_>, known: &BTreeMap<String, String>) -> O
         }
         _ => None,
     }
+}
+
+/// What Python's `str.strip` and its like leave of a text: blanks go, or the
+/// characters that are given.
+fn strip(method: &str, text: &str, given: Option<&String>) -> Option<String> {
+    let goes = |letter: char| given.map_or_else(|| letter.is_whitespace(), |given| given.contains(letter));
+    let left = match method {
+        "strip" => text.trim_matches(goes),
+        "lstrip" => text.trim_start_matches(goes),
+        "rstrip" => text.trim_end_matches(goes),
+        _ => return None,
+    };
+    Some(left.to_owned())
+}
+
+/// Whether a text of the template goes through a method or filter that
+/// [`fold`] does not follow: a name that nothing shows.
+pub(super) fn hides_text(expression: &Expr<'_>, known: &BTreeMap<String, String>) -> bool {
+    let of = match expression {
+        Expr::Call(node) => match &node.expr {
+            Expr::GetAttr(method) => Some(&method.expr),
+            _ => None,
+        },
+        Expr::Filter(node) => node.expr.as_ref(),
+        _ => None,
+    };
+    of.is_some_and(|of| fold(of, known).is_some() || hides_text(of, known)) && fold(expression, known).is_none()
 }
 
 fn negative(step: &Expr<'_>) -> Option<()> {

@@ -9,7 +9,7 @@ use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind, Span};
 use crate::text;
 
-use super::fold::{captured, fold, integer, of_macro, positional};
+use super::fold::{captured, fold, hides_text, integer, of_macro, positional};
 use super::{names_internals, shown};
 
 /// Iterations, characters or exponents that no prompt needs.
@@ -350,22 +350,7 @@ impl Walk<'_, '_, '_, '_> {
     fn filter(&mut self, name: &str, args: &[CallArg<'_>], whole: &Expr<'_>) {
         let first = args.iter().find_map(positional);
         match name {
-            "attr" => match first {
-                Some(attribute) => {
-                    let known = fold(attribute, &self.known);
-                    match known.as_deref() {
-                        Some(known) if names_internals(known) || RUNNERS.contains(&known) => {
-                            self.access(known, whole, "attr")
-                        }
-                        // The sandbox looks at `x.format`, and has missed `x|attr("format")`
-                        // (CVE-2025-27516); any other attribute is what `x.name` gives.
-                        Some(known) if FORMATTERS.contains(&known) => self.access(known, whole, "attr-plain"),
-                        Some(_) => {}
-                        None => self.anomaly("computed-attribute", whole),
-                    }
-                }
-                None => self.anomaly("computed-attribute", whole),
-            },
+            "attr" => self.attribute(first, whole),
             "map" | "selectattr" | "rejectattr" | "groupby" | "sort" | "sum" | "unique" | "min" | "max" => {
                 let named = args.iter().find_map(|argument| match argument {
                     CallArg::Kwarg("attribute", value) => Some(value),
@@ -377,10 +362,7 @@ impl Walk<'_, '_, '_, '_> {
                 }
                 // `map('attr', '__class__')`
                 if name == "map" && first.and_then(|first| fold(first, &self.known)).as_deref() == Some("attr") {
-                    match args.iter().filter_map(positional).nth(1) {
-                        Some(attribute) => self.looked_up(attribute, whole, "attr"),
-                        None => self.anomaly("computed-attribute", whole),
-                    }
+                    self.attribute(args.iter().filter_map(positional).nth(1), whole);
                 }
             }
             "center" | "indent" | "truncate" | "wordwrap" | "batch" | "slice"
@@ -392,14 +374,27 @@ impl Walk<'_, '_, '_, '_> {
         }
     }
 
+    /// The name that `attr` is given.
+    fn attribute(&mut self, name: Option<&Expr<'_>>, whole: &Expr<'_>) {
+        let known = name.and_then(|name| fold(name, &self.known));
+        match known.as_deref() {
+            Some(known) if names_internals(known) || RUNNERS.contains(&known) => self.access(known, whole, "attr"),
+            // The sandbox looks at `x.format`, and has missed `x|attr("format")`
+            // (CVE-2025-27516); any other attribute is what `x.name` gives.
+            Some(known) if FORMATTERS.contains(&known) => self.access(known, whole, "attr-plain"),
+            Some(_) if matches!(name, Some(Expr::Const(_))) => {}
+            _ => self.anomaly("computed-attribute", whole),
+        }
+    }
+
     /// A name that something is looked up by.
     fn looked_up(&mut self, name: &Expr<'_>, whole: &Expr<'_>, how: &'static str) {
         if let Some(known) = fold(name, &self.known) {
             if names_internals(&known) {
                 self.access(&known, whole, how);
-            } else if how == "attr" && FORMATTERS.contains(&known.as_str()) {
-                self.access(&known, whole, "attr-plain");
             }
+        } else if hides_text(name, &self.known) {
+            self.anomaly("computed-attribute", whole);
         }
     }
 
