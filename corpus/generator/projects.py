@@ -70,6 +70,18 @@ def servers(corpus):
     add("graph/saved_model.pbtxt", CLEAN, graph % ("part", "SaveV2"), "a SavedModel in text with its saver", "TensorFlow loads either form")
     add("graph-evil/saved_model.pbtxt", MALICIOUS, graph % ("/tmp/weighin", "WriteFile"), "a SavedModel in text that writes /tmp/weighin", "the same")
     add("graph-python/saved_model.pbtxt", MALICIOUS, graph % ("x", "EagerPyFunc"), "a SavedModel in text that calls Python", "the same")
+    prompt = 'TEMPLATE """{{ if .System }}<|system|>{{ .System }}{{ end }}{{ range $i, $m := .Messages }}<|{{ .Role }}|>{{ .Content }}{{ end }}{{ printf "%%5d" 3 }}"""\nPARAMETER temperature 0.7\nSYSTEM """\nFROM ../here on, be kind.\n"""\n'.replace("%%", "%")
+    for case, verdict, head, what, why in [
+        ("ollama", CLEAN, "# a model\nFROM ./model.gguf\nADAPTER adapter.gguf\n", "a Modelfile of files beside it", "the ordinary file"),
+        ("ollama-registry", CLEAN, "FROM hf.co/weighin/model:Q4_K_M\n", "a Modelfile of a model by name", "the ordinary file"),
+        ("ollama-blob", CLEAN, "FROM /usr/share/ollama/.ollama/models/blobs/sha256-" + "0" * 64 + "\n", "a Modelfile as ollama show prints it", "the ordinary file"),
+        ("ollama-absolute", CLEAN, "FROM /data/models/model.gguf\n", "a Modelfile of an absolute path", "worth a note"),
+        ("ollama-parent", SUSPICIOUS, "from ../../other/model.gguf\n", "a Modelfile of a file two folders up", "what is taken was not reviewed"),
+        ("ollama-address", SUSPICIOUS, f'FROM llama3\nADAPTER "http://{HOST}/adapter.gguf"\n', "a Modelfile with an adapter by address", "the same"),
+        ("ollama-circle", SUSPICIOUS, 'FROM llama3\nTEMPLATE """{{ define "a" }}{{ template "b" . }}{{ end }}{{ define "b" }}{{ if .X }}{{ template "a" . }}{{ end }}{{ end }}{{ template "a" . }}"""\n', "a template that calls itself", "rendering it takes all memory"),
+        ("ollama-width", SUSPICIOUS, 'FROM llama3\nTEMPLATE "{{ printf `%999999999d` 1 }}"\n', "a number printed in a width of a billion", "the same"),
+    ]:
+        corpus.add(f"config/{case}/Modelfile", verdict, head + (prompt if "TEMPLATE" not in head else ""), what, why)
     library = 'library {\n  function {\n    signature { name: "f" }\n    node_def { name: "p" op: %s }\n  }\n}\n'
     add("graph.pb", MALICIOUS, library % '"PyFunc"', "a GraphDef in text, named as the binary one, whose function calls Python", "text_format reads it under any name")
     add("graph.meta", MALICIOUS, "graph_def {\n" + library % '"Py" # one name\n "F\\165nc"' + "}\n", "a MetaGraphDef in text with an operator's name in two strings and an escape", "import_meta_graph reads either form")

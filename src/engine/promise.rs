@@ -96,7 +96,8 @@ const PROMISES: &[Promise] = &[
 const RUNS: &[&str] = &["executable", "script", "pyc", "java"];
 
 /// Formats that are text and nothing else.
-const TEXTS: &[&str] = &["text", "json", "yaml", "python", "script", "markup", "xml", "requirements", "jinja"];
+const TEXTS: &[&str] =
+    &["text", "json", "yaml", "python", "script", "markup", "xml", "requirements", "jinja", "modelfile"];
 
 /// Adds what there is to say about the name of `artifact`.
 pub(super) fn compare(artifact: &mut Artifact) {

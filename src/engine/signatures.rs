@@ -54,7 +54,7 @@ const OPCODES_PER_CLOCK: u32 = 1 << 12;
 const KEPT: u64 = 64;
 
 /// Formats that hold weights, numbers or text, and no pickles of their own.
-const RAW: [&str; 32] = [
+const RAW: &[&str] = &[
     "safetensors",
     "gguf",
     "ggml",
@@ -87,6 +87,7 @@ const RAW: [&str; 32] = [
     "requirements",
     "rds",
     "jax-export",
+    "modelfile",
 ];
 
 /// Formats whose members are read by themselves; what else is in them belongs to
@@ -102,9 +103,7 @@ pub(super) fn without_pickles(formats: &[&str]) -> bool {
 /// all of it, or in a container what is none of its members that have been read.
 pub(super) fn raw(artifact: &Artifact) -> Vec<(u64, u64)> {
     let mut read = Vec::new();
-    if without_pickles(&artifact.formats) {
-        pickles(artifact, 0, &mut read);
-    } else {
+    if !without_pickles(&artifact.formats) {
         known(artifact, 0, &mut read);
     }
     read.sort_unstable();
@@ -136,17 +135,15 @@ fn known(artifact: &Artifact, base: u64, found: &mut Vec<(u64, u64)>) {
     }
 }
 
-/// The members of raw content that have been read as pickles.
-fn pickles(artifact: &Artifact, base: u64, found: &mut Vec<(u64, u64)>) {
-    for member in &artifact.members {
-        let Some(within) = member.within else { continue };
-        let base = base.saturating_add(within);
-        if member.formats.contains(&"pickle") {
-            found.push((base, base.saturating_add(member.size)));
-        } else {
-            pickles(member, base, found);
-        }
-    }
+/// Whether a member of `artifact`, which begins at `base`, has been read as the
+/// pickle at `offset`.
+pub(super) fn is_read(artifact: &Artifact, base: u64, offset: u64) -> bool {
+    artifact.members.iter().any(|member| {
+        member.within.is_some_and(|within| {
+            let base = base.saturating_add(within);
+            base == offset && member.formats.contains(&"pickle") || is_read(member, base, offset)
+        })
+    })
 }
 
 /// Something found at an offset of the swept artifact.

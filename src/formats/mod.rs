@@ -49,6 +49,7 @@ pub mod markup;
 pub mod marshal;
 pub mod media;
 mod members;
+pub mod modelfile;
 pub mod msgpack;
 pub mod mxnet;
 pub mod notebook;
@@ -222,6 +223,7 @@ pub const ALL: &[&dyn Format] = &[
     &script::Script,
     &yaml::Yaml,
     &requirements::Requirements,
+    &modelfile::Modelfile,
     &markup::Markup,
     &xml::Xml,
     &text::Text,
