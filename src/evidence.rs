@@ -97,6 +97,7 @@ kinds! {
     MetadataValue = "metadata.value", "A metadata entry. Value: its key. Attributes: `text`.";
     TemplateAccess = "template.access", "A name, attribute or filter that a chat template uses in a way that reaches outside its data. Value: which. Attributes: `expression`.";
     TemplateAnomaly = "template.anomaly", "A construct in a chat template that hides or never ends. Value: which. Attributes: `detail`.";
+    PatternAnomaly = "pattern.anomaly", "A regular expression of a tokenizer that takes time or memory beyond measure. Value: `nested` or `repeats`. Attributes: `detail` (the part), `pattern`.";
     WeightsTwin = "weights.twin", "The same weights lie in the same folder as safetensors. Value: the name there.";
     ReferencePath = "reference.path", "A path to other content. Value: `inside`, `parent`, `absolute`, `url`, `drive`. Attributes: `path`, `by` (what refers to it).";
     ReferenceCode = "reference.code", "Code that a loader fetches or imports because a configuration names it. Value: the name. Attributes: `key`, `where` (`local` or `remote`).";

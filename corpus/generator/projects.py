@@ -82,6 +82,15 @@ def servers(corpus):
         ("ollama-width", SUSPICIOUS, 'FROM llama3\nTEMPLATE "{{ printf `%999999999d` 1 }}"\n', "a number printed in a width of a billion", "the same"),
     ]:
         corpus.add(f"config/{case}/Modelfile", verdict, head + (prompt if "TEMPLATE" not in head else ""), what, why)
+    def tokenizer(*patterns):
+        splits = [{"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False} for pattern in patterns]
+        return json.dumps({"version": "1.0", "pre_tokenizer": {"type": "Sequence", "pretokenizers": splits}, "model": {"type": "BPE", "vocab": {"(a+)+$": 0}, "merges": []}})
+
+    gpt2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+    llama = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    corpus.add("text/tokenizer-patterns/tokenizer.json", CLEAN, tokenizer(gpt2, llama, r"\p{N}{1,3}(?=(?:\p{N}{3})*(?:\P{N}|$))", r"(?:[A-Z][a-z]+)+$"), "a tokenizer with the expressions of published models", "the ordinary file")
+    corpus.add("text/tokenizer-nested/tokenizer.json", SUSPICIOUS, tokenizer(gpt2, r"(\s+|\w+)*\z"), "a tokenizer with a repetition in a repetition", "one line of text stalls it")
+    corpus.add("text/tokenizer-repeats/tokenizer.json", SUSPICIOUS, tokenizer(r"((?:\p{L}{1,999}){1,999}){1,999}"), "a tokenizer with counts of counts", "the expression takes gigabytes")
     library = 'library {\n  function {\n    signature { name: "f" }\n    node_def { name: "p" op: %s }\n  }\n}\n'
     add("graph.pb", MALICIOUS, library % '"PyFunc"', "a GraphDef in text, named as the binary one, whose function calls Python", "text_format reads it under any name")
     add("graph.meta", MALICIOUS, "graph_def {\n" + library % '"Py" # one name\n "F\\165nc"' + "}\n", "a MetaGraphDef in text with an operator's name in two strings and an escape", "import_meta_graph reads either form")

@@ -10,6 +10,7 @@ use crate::formats::{jinja, requirements};
 use crate::input::Input;
 use crate::stop::Stop;
 use crate::text::encoded::{self, Nature};
+use crate::text::pattern;
 use crate::text::shell;
 
 /// Where a walk is: the keys and indices from the root.
@@ -146,6 +147,7 @@ impl Walk {
             requirements::requirement(text.trim(), span.offset, cx);
         }
         self.command(text, span, cx);
+        self.pattern(text, span, cx)?;
         self.paths(text, span, cx);
         self.payload(text, span, cx)
     }
@@ -264,6 +266,20 @@ impl Walk {
                 );
             }
         }
+    }
+
+    /// Where a tokenizer splits a text, and what it replaces.
+    fn pattern(&self, text: &str, span: Span, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+        let key = self.key_at(0);
+        if !(key == "Regex" && self.key_at(1) == "pattern" || matches!(key, "pat_str" | "split_pattern")) {
+            return Ok(());
+        }
+        cx.charge(span.length, span.offset)?;
+        if let Some((what, detail)) = pattern::slow(text) {
+            let evidence = Evidence::new(Kind::PatternAnomaly, what, span).with("detail", detail);
+            cx.push(evidence.with("pattern", super::excerpt(text, PATH_SHOWN)));
+        }
+        Ok(())
     }
 
     /// Where shards are said to be.

@@ -14,6 +14,7 @@
 pub(crate) mod config;
 pub(crate) mod digits;
 pub(crate) mod encoded;
+pub(crate) mod pattern;
 pub(crate) mod secrets;
 pub(crate) mod shell;
 
