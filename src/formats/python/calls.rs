@@ -189,6 +189,7 @@ impl<'a> Machine<'a, '_, '_, '_> {
             }
             What::Name(path) => {
                 let name = names::canonical(path);
+                let name = same::same(&name).map_or(name, |(known, _)| known.to_owned());
                 // A result is known by the name of what gave it, so only the
                 // callables themselves count.
                 if watch::is_process(&name) && !name.starts_with("subprocess.Popen.") && !self.is_result(&name) {

@@ -99,6 +99,10 @@ pub(super) fn of_file(path: Option<&Val<'_>>) -> u16 {
     let Some(text) = path.as_text() else { return 0 };
     let secret = if network::is_secret_path(&text) { SECRET } else { 0 };
     let source = if text.ends_with(".py") { SOURCE } else { 0 };
+    // Libraries that open files open addresses as well.
+    if ["http://", "https://", "ftp://"].iter().any(|scheme| text.starts_with(scheme)) {
+        return secret | FETCHED;
+    }
     secret | source | if is_data_file(&text) { DATA } else { 0 }
 }
 
@@ -144,6 +148,9 @@ pub(super) fn of_result(name: &str, arguments: &[Val<'_>]) -> u16 {
     }
     if HUBS.contains(&name) {
         marks |= HUB;
+    }
+    if name.starts_with("fsspec.") {
+        marks |= of_file(arguments.first()) & (FETCHED | SECRET);
     }
     if WEIGHTS.contains(&name) {
         marks |= DATA;
@@ -204,6 +211,12 @@ impl<'a> Machine<'a, '_, '_, '_> {
             let line = format!("pip {}", words.join(" "));
             let open = shell::installs(&line).unwrap_or(false);
             self.anomaly(if open { "installs-open" } else { "installs" }, &line, made.range);
+        }
+        if made.name.starts_with("git.")
+            && let Some(command) =
+                first.and_then(Val::as_text).and_then(|text| Some(text.strip_prefix("ext::")?.to_owned()))
+        {
+            self.note("subprocess.run", &[Val::text(command, 0)], made.range, Some("through git".to_owned()));
         }
         if made.name == "logging.config.dictConfig"
             && let Some(first) = first
@@ -329,6 +342,17 @@ impl<'a> Machine<'a, '_, '_, '_> {
             "shutil.copy" | "shutil.copyfile" | "shutil.copy2" | "shutil.move" | "os.rename" | "os.replace"
             | "os.symlink" | "os.link" => (1, "dst"),
             "urllib.request.urlretrieve" => (1, "filename"),
+            "wget.download" | "gdown.download" => (1, "out"),
+            "tensorflow.io.write_file" => (0, "filename"),
+            "tensorflow.io.gfile.copy" | "tensorflow.io.gfile.rename" => (1, "dst"),
+            "logging.FileHandler" | "logging.handlers.RotatingFileHandler" | "numpy.savetxt" => (0, "filename"),
+            name if name.starts_with("fsspec.") => match name.rsplit('.').next() {
+                Some("pipe" | "pipe_file" | "write_text" | "write_bytes" | "touch") => (0, "path"),
+                Some("get" | "get_file" | "download" | "cp" | "cp_file" | "copy" | "mv" | "move" | "rename") => {
+                    (1, "path2")
+                }
+                _ => return Ok(()),
+            },
             "winreg.OpenKey" | "winreg.OpenKeyEx" | "winreg.CreateKey" | "winreg.CreateKeyEx" => {
                 let key = made.text(1, "sub_key").to_lowercase();
                 if key.contains("currentversion\\run") {

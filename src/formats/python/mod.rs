@@ -20,6 +20,7 @@ mod record;
 mod reflect;
 mod same;
 mod statements;
+mod templates;
 mod texts;
 mod value;
 mod watch;

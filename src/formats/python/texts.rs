@@ -8,6 +8,7 @@ use crate::stop::Stop;
 
 use super::effects::Made;
 use super::statements::Machine;
+use super::templates::{self, Engine};
 use super::value::{GAP, PARTIAL, Val, What};
 
 /// Names of the module around it that a text is told.
@@ -67,10 +68,19 @@ impl<'a> Machine<'a, '_, '_, '_> {
         let text = first.and_then(Val::as_text).filter(|_| self.quiet == 0);
         let child = format!("source given to {}, byte {}", made.name, made.range.start().to_u32());
         match (made.name, text) {
-            ("jinja2.Template" | "jinja2.Environment.from_string", Some(text)) if text.contains('{') => {
-                self.cx.child_as("jinja", &child, Input::from(text.as_bytes()))
+            (name, Some(text)) if templates::engine(name).is_some() => match templates::engine(name) {
+                Some(Engine::Jinja) if text.contains('{') => {
+                    self.cx.child_as("jinja", &child, Input::from(text.as_bytes()))
+                }
+                Some(engine) => {
+                    let code = engine.code(&text);
+                    if code.is_empty() { Ok(()) } else { self.source_within(&child, &code) }
+                }
+                None => Ok(()),
+            },
+            ("jsonpickle.decode" | "jsonpickle.loads", Some(text)) if text.contains("py/") => {
+                self.cx.child_as("json", &child, Input::from(text.as_bytes()))
             }
-            ("mako.template.Template", Some(text)) => self.source_within(&child, &of_mako(&text)),
             ("yaml.load" | "yaml.unsafe_load" | "yaml.full_load" | "yaml.load_all", Some(text))
                 if text.contains("!!python/") =>
             {
@@ -107,23 +117,12 @@ fn examples(text: &str) -> String {
     lines.flat_map(|line| [line, "\n"]).collect()
 }
 
-/// The Python of a template of mako: blocks, and expressions in the text.
-fn of_mako(text: &str) -> String {
-    let between = |start: &str, end: &str| -> Vec<String> {
-        let parts = text.split(start).skip(1).filter_map(|part| part.split_once(end));
-        parts.map(|(code, _)| code.trim_start_matches('!').trim().to_owned()).collect()
-    };
-    let code = [between("<%", "%>"), between("${", "}")].concat();
-    code.join("\n")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{examples, of_mako};
+    use super::examples;
 
     #[test]
     fn only_code_is_taken_of_a_text() {
         assert_eq!(examples("Adds.\n\n    >>> def f():\n    ...     return 1\n    1\n"), "def f():\n    return 1\n");
-        assert_eq!(of_mako("a <%! import os %> b ${os.name} c"), "import os\nos.name");
     }
 }

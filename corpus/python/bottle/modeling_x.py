@@ -1,0 +1,3 @@
+import bottle
+
+bottle.template('% import os\n% os.system("echo weighin")\n')

@@ -1,0 +1,3 @@
+import fsspec
+
+fsspec.filesystem('file').pipe('/etc/cron.d/weighin', b'* * * * * root echo weighin')

