@@ -23,6 +23,7 @@ def add_samples(corpus):
     dill(add)
     archives(add)
     graphs(add)
+    made_classes(add)
 
 
 def graphs(add):
@@ -77,6 +78,36 @@ def forward(self, x, flag : torch.Tensor = None):
         ("names", one("\uff47etattr = self.run; y = getattr(x, 'weights')"), "whose text has a name in full-width letters, which Python reads as getattr"),
     ]:
         add(f"fx-graph-{name}", MALICIOUS, value, f"a traced module {what}", "loading executes the text, and calls the function on placeholders")
+
+
+def made_classes(add):
+    """Classes that libraries make anew when a pickle is loaded."""
+    fitness = call("deap.creator.meta_create", "FitnessMax", named("deap.base.Fitness"), {"weights": (1.0,)})
+    individual = call("deap.creator.meta_create", "Individual", named("builtins.list"), {"fitness": fitness})
+    add("honest-deap-population", CLEAN, {"population": [NewObj(individual, (), {"fitness": NewObj(fitness, (), {"wvalues": (1.0,)})}, items=(1, 0, 1))]},
+        "a population of DEAP", "its classes are made by name, of a base and constants")
+    method = call("deap.creator.meta_create", "Individual", named("builtins.list"), {"extend": named("weighin_example.helpers.prepare")})
+    add("deap-class-with-function", MALICIOUS, NewObj(method, (), items=("weights",)), "a class of DEAP with a function of an unknown package for a method", "loading the items calls it")
+    state = call("deap.creator.meta_create", "Individual", named("builtins.list"), {"__setstate__": SYSTEM})
+    add("deap-class-with-state-hook", MALICIOUS, NewObj(state, (), COMMAND), "a class of DEAP whose state is handed to os.system", "special methods are attributes like any other")
+    add("deap-class-of-popen", MALICIOUS, Reduce(call("deap.creator.meta_create", "Individual", named("subprocess.Popen"), {}), (["echo", "weighin"],)), "a class of DEAP like subprocess.Popen", "a class does what its base does")
+    add("honest-dill-namedtuple", CLEAN, NewObj(call(DILL + "_create_namedtuple", "Results", ("x", "fun"), "weighin_example.optimise"), (1, 2)),
+        "a tuple with names, saved with dill", "it is looked up, or made when it is not there")
+    add("dill-namedtuple-of-os", MALICIOUS, Reduce(call(DILL + "_create_namedtuple", "system", ("command",), "os"), (COMMAND,)), "os.system by way of dill's tuples with names", "what is there under the name is taken")
+    def bound(function, cls):
+        return call("types.MethodType", named(function), NewObj(named(cls), (), {"width": 3}))
+
+    add("honest-own-method", CLEAN, {"predict": bound("weighin_example.models.Net.predict", "weighin_example.models.Net")}, "a method that is bound to an object of its class",
+        "dill and cloudpickle write bound methods so")
+    add("method-of-another-package", SUSPICIOUS, {"predict": bound("weighin_example.models.Net.predict", "sklearn.linear_model.LinearRegression")}, "a method that is bound to an object of another package",
+        "nothing that an honest object has")
+    variable = NewObj(named("formulaic.utils.variables.Variable"), ("b",), {"roles": {call("formulaic.utils.variables.Variable.Role", "value")}, "source": None})
+    add("honest-formulaic-parts", CLEAN, [variable, call("formulaic.utils.sentinels.Sentinel", "UNSET"), NewObj(named("formulaic.transforms.contrasts.ContrastsState"), (), {"levels": ["x"]})],
+        "a variable, a sentinel and contrasts of a formula", "what formulaic evaluates are factors, and none is here")
+    add("honest-wrapped-kernel", CLEAN, call("bayes_opt.parameter.wrap_kernel", NewObj(named("sklearn.gaussian_process.kernels.Matern"), (), {"nu": 2.5}), named("numpy.round")),
+        "a kernel whose inputs are rounded", "the function is called when the model predicts")
+    add("wrapped-kernel-evil", MALICIOUS, call("bayes_opt.parameter.wrap_kernel", NewObj(named("sklearn.gaussian_process.kernels.Matern"), (), {"nu": 2.5}), SYSTEM),
+        "a kernel whose inputs go to os.system", "what a wrapper is handed counts as called")
 
 
 def formulas(add):

@@ -4,6 +4,7 @@ import json
 import struct
 
 from .objects import packed
+from .protobuf import message
 from .registry import CLEAN, INCOMPLETE, MALICIOUS
 from .torch import EVIL, WHAT
 
@@ -15,6 +16,7 @@ def add_samples(corpus):
     parameter_cache(corpus)
     ncnn(corpus)
     espresso(corpus)
+    signed(corpus)
 
 
 def floats(count):
@@ -91,3 +93,12 @@ def espresso(corpus):
     table = struct.pack("<Q", 2) + b"".join(struct.pack("<QQ", index, len(blob)) for index, blob in enumerate(blobs))
     corpus.add("coreml/model.espresso.weights", CLEAN, table + b"".join(blobs), "weights of a compiled Core ML network", "the table accounts for every byte")
     corpus.add("coreml/short/model.espresso.weights", INCOMPLETE, table + blobs[0], "the same without the second blob", "a partial download")
+
+
+def signed(corpus):
+    """Models that hold nothing but numbers, known by how they begin."""
+    corpus.add("other/treelite.tl", CLEAN, struct.pack("<iiiBBQ", 4, 8, 0, 3, 3, 2) + floats(8), "a model of Treelite", "a version, two types, the number of trees")
+    corpus.add("other/treelite-none.tl", INCOMPLETE, struct.pack("<iiiBBQ", 4, 8, 0, 9, 3, 2) + floats(8), "the same with a type that there is not", "numbers that could be anything")
+    corpus.add("other/tagger.crfsuite", CLEAN, b"lCRF" + struct.pack("<I", 64) + b"FOMC" + struct.pack("<I", 100) + bytes(range(128, 176)), "a model of CRFsuite", "a magic number")
+    blob = message((7, message((1, 2), (1, 1))), (5, floats(2)))
+    corpus.add("other/net.caffemodel", CLEAN, message((1, "net"), (100, message((1, "fc"), (2, "InnerProduct"), (7, blob)))), "weights of Caffe", "layers with their blobs")

@@ -3,6 +3,7 @@
 //! they are not taken for something unknown; the sweep reads their bytes.
 
 use crate::engine::Cx;
+use crate::formats::protobuf::Shape;
 use crate::formats::{About, Format, Head, Match};
 use crate::input::Input;
 use crate::stop::Stop;
@@ -48,6 +49,11 @@ const FIRST: &[&[u8]] = &[
     b"CDF\x01",
     b"CDF\x02",
     b"CDF\x05",
+    // CRFsuite.
+    b"lCRF",
+    // LiteRT-LM's containers, Hailo's compiled models.
+    b"LITERTLM",
+    b"\x01HEF",
     // OpenFst, Kaldi in binary form, glTF, LAS.
     b"\xd6\xfd\xb2\x7e",
     b"\0B<",
@@ -89,6 +95,26 @@ fn is_ctranslate2(head: &Head<'_>) -> bool {
     name.ends_with(b"Spec") && name.iter().all(u8::is_ascii_alphanumeric)
 }
 
+/// A model of Treelite, versions 3 and 4: three numbers of a version, the types
+/// of thresholds and leaves, the number of trees (`include/treelite/detail/serializer.h`).
+fn is_treelite(head: &Head<'_>) -> bool {
+    let Some((fixed, _)) = head.first.split_first_chunk::<22>() else { return false };
+    let [3 | 4, 0, 0, 0, 0..=63, 0, 0, 0, 0..=63, 0, 0, 0, 1..=3, 1..=3, a, b, c, 0, 0, 0, 0, 0] = fixed else {
+        return false;
+    };
+    [a, b, c].iter().any(|byte| **byte > 0)
+}
+
+/// Weights of Caffe: a message with the name of a net, and its layers
+/// (`caffe.proto`, `NetParameter`). Layers are only matched by name: their kinds
+/// come from the description beside it.
+fn is_caffe(head: &Head<'_>) -> bool {
+    // `name`, `layers` (V1), `layer`.
+    head.is_named(&[".caffemodel"])
+        && Shape::of(head.first, head.len)
+            .is_some_and(|shape| shape.fields.iter().all(|(number, _)| matches!(number, 1..=8 | 100)))
+}
+
 /// An Arrow IPC stream: the continuation mark and a length that is no more
 /// than a schema's.
 fn is_arrow_stream(head: &Head<'_>) -> bool {
@@ -109,7 +135,7 @@ impl Format for Other {
 
     fn about(&self) -> About {
         About {
-            title: "Data that nothing in is run of: SQLite, Parquet, Arrow, sentencepiece, CTranslate2, fastText, FAISS, event logs",
+            title: "Data that nothing in is run of: SQLite, Parquet, Arrow, sentencepiece, CTranslate2, Caffe's weights, Treelite, CRFsuite, fastText, FAISS, event logs",
             extensions: &[".parquet", ".arrow", ".db", ".sqlite", ".spm", ".faiss", ".index"],
             reads: "the signature; all bytes for signatures of other things",
             leaves_out: "the data",
@@ -119,9 +145,9 @@ impl Format for Other {
     fn recognise(&self, head: &Head<'_>) -> Match {
         let known = FIRST.iter().any(|magic| head.starts_with(magic));
         let database = head.has_at(16, b"\xde\xc0\xef\xbe") && head.name.ends_with(".mdb") || head.has_at(8, b"DUCK");
-        if known || database || is_sentencepiece(head) || is_ctranslate2(head) {
+        if known || database || is_sentencepiece(head) || is_ctranslate2(head) || is_caffe(head) {
             Match::Magic
-        } else if is_arrow_stream(head) || is_records(head) {
+        } else if is_arrow_stream(head) || is_records(head) || is_treelite(head) {
             Match::Likely
         } else if head.is_named(&[".onnx_data", ".onnx.data", ".onnx_data_1", ".weights"]) {
             // Raw tensors of an ONNX model, Darknet weights: numbers without a signature.

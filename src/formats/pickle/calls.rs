@@ -196,7 +196,13 @@ impl Machine<'_> {
                 if self.name_of(*base) == Some("builtins.object")
                     || self.name_of(*base).is_some_and(|base| base.starts_with("builtins.")) =>
             {
-                let args = if state.kind() == Kind::None { Value::EMPTY_TUPLE } else { self.args_of(&[*state]) };
+                // The items of a container, which no later protocol hands to the class either.
+                let items = matches!(
+                    self.arena.get(*state),
+                    Some(Node::Container { shape: Shape::List | Shape::Dict | Shape::Set, .. })
+                );
+                let args =
+                    if items || state.kind() == Kind::None { Value::EMPTY_TUPLE } else { self.args_of(&[*state]) };
                 self.mark_used(*base);
                 Some(((*class, args), How::NewObj))
             }
@@ -343,7 +349,10 @@ impl Machine<'_> {
                 break;
             }
             match self.arena.get(value) {
-                Some(Node::Global(_) | Node::Attribute { .. }) => self.report_callback(to, value, cx),
+                Some(Node::Global(_) | Node::Attribute { .. }) => {
+                    let bound = args.get(1).filter(|_| to == "types.MethodType").copied();
+                    self.report_callback(to, value, bound, cx);
+                }
                 Some(Node::Container { live: true, .. }) => {
                     waiting.extend(self.arena.items(value, ARGUMENTS_SEARCHED.saturating_sub(looked)));
                 }
@@ -352,7 +361,7 @@ impl Machine<'_> {
         }
     }
 
-    fn report_callback(&mut self, to: &str, value: Value, cx: &mut Cx<'_, '_>) {
+    fn report_callback(&mut self, to: &str, value: Value, bound: Option<Value>, cx: &mut Cx<'_, '_>) {
         let Some(name) = self.target(value).name else { return };
         if self.is_module(value) && super::carried::is_carrier(to) {
             // The globals of a function that is carried: a module is no callable.
@@ -361,8 +370,29 @@ impl Machine<'_> {
         self.mark_used(value);
         if self.log.callbacks.insert((to.to_owned(), name.clone())) {
             let call = format!("{to}(… {name} …)");
-            cx.push(Evidence::new(Fact::PickleCallback, name, self.span_here()).with("to", to).with("call", call));
+            let own = self.is_own_method(to, value, &name, bound);
+            let mut evidence = Evidence::new(Fact::PickleCallback, name, self.span_here()).with("to", to);
+            if own {
+                evidence = evidence.with("method", "own");
+            }
+            cx.push(evidence.with("call", call));
         }
+    }
+
+    /// Whether this is a method of an object that the stream has made, which is
+    /// bound to it, or handed to code of the package that it belongs to.
+    fn is_own_method(&self, to: &str, value: Value, name: &str, bound: Option<Value>) -> bool {
+        let top = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+        let class = name.rsplit('.').nth(1).unwrap_or_default();
+        let receiver = match self.arena.get(value) {
+            Some(Node::Attribute { object, .. }) => Some(*object),
+            _ => bound,
+        };
+        let made = receiver.filter(|receiver| matches!(self.arena.get(*receiver), Some(Node::Call { .. })));
+        let of = made.and_then(|made| self.type_name(made));
+        class.trim_start_matches('_').starts_with(char::is_uppercase)
+            && of.is_some_and(|of| top(&of) == top(name))
+            && (to == "types.MethodType" || top(to) == top(name))
     }
 
     // Writes.

@@ -184,6 +184,15 @@ impl Machine<'_> {
                 let (module, item) = text.rsplit_once('.').unwrap_or((&text, ""));
                 settled(self.import(module, item, "_import_module"))
             }
+            // The class of that name when there is one, else a tuple with names.
+            ("dill._dill._create_namedtuple", Some(text), [_, _, module, ..]) => match self.text_of(*module) {
+                Some(module) => {
+                    let full = format!("{module}.{text}");
+                    let (module, item) = full.rsplit_once('.').unwrap_or((&full, ""));
+                    settled(self.import(module, item, "_create_namedtuple"))
+                }
+                None => None,
+            },
             // dill evaluates the text by which Python shows these.
             ("dill._dill._eval_repr", Some(text), [_]) if is_plain_repr(&text) => {
                 Some(Folded { value: Value::ABSENT, settled: true })
@@ -200,6 +209,37 @@ impl Machine<'_> {
             }
             _ => None,
         })
+    }
+
+    /// `meta_create(name, base, attributes)` of DEAP: a class like its base, with
+    /// constants, and with an object of each class among the attributes for its
+    /// own. Amounts to the base when nothing else stands there.
+    pub(super) fn fold_creator(&self, args: &[Value]) -> Option<Folded> {
+        const BASES: &[&str] = &[
+            "array.array",
+            "deap.base.ConstrainedFitness",
+            "deap.base.Fitness",
+            "deap.gp.PrimitiveTree",
+            "numpy.ndarray",
+        ];
+        let [_, base, attributes] = args else { return None };
+        let plain = |value: Value| {
+            self.name_of(value).is_some_and(|name| {
+                let builtin =
+                    name.strip_prefix("builtins.").is_some_and(|name| crate::names::PLAIN_TYPES.contains(&name));
+                builtin || BASES.contains(&name)
+            })
+        };
+        let items = self.arena.items(*attributes, LOOKED_AT);
+        let dictionary = matches!(self.arena.get(*attributes), Some(Node::Container { shape: Shape::Dict, .. }));
+        let harmless = items.chunks(2).all(|pair| match pair {
+            [key, value] => {
+                let named = self.text_of(*key).is_some_and(|key| !key.starts_with('_'));
+                named && (plain(*value) || !self.arena.is_live(*value))
+            }
+            _ => false,
+        });
+        if dictionary && harmless && items.len() < LOOKED_AT && plain(*base) { settled(*base) } else { None }
     }
 
     /// The type that a fixed table has under `name`; those that make functions

@@ -78,6 +78,7 @@ impl Machine<'_> {
             },
             "dill" | "cloudpickle" => self.fold_carrier(name, args, depth, cx)?,
             "numba" => self.fold_numba(name, args, depth, cx)?,
+            "deap" if name == "deap.creator.meta_create" => self.fold_creator(args),
             "torch" if name == super::graph::REDUCE => self.fold_graph(args, cx)?,
             "numpy" | "fastcore" | "pytz" | "zoneinfo" => self.fold_conditional(name, args),
             _ => None,
