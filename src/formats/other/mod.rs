@@ -21,16 +21,6 @@ const FIRST: &[&[u8]] = &[
     b"FEA1",
     b"Obj\x01avro",
     b"ORC",
-    // Arrow IPC stream: a continuation marker and a small schema.
-    // FAISS indices are four letters; the common ones.
-    b"IxF2",
-    b"IxFI",
-    b"IxHN",
-    b"IwFl",
-    b"IwPQ",
-    b"IxPQ",
-    b"IxMp",
-    b"IxM2",
     // fastText: FASTTEXT_FILEFORMAT_MAGIC_INT32, 793712314, little-endian.
     b"\xba\x16\x4f\x2f",
     // KenLM binary, Annoy has none, hnswlib has none.
@@ -54,6 +44,9 @@ const FIRST: &[&[u8]] = &[
     // LiteRT-LM's containers, Hailo's compiled models.
     b"LITERTLM",
     b"\x01HEF",
+    // Points in PLY.
+    b"ply\nformat ascii ",
+    b"ply\nformat binary_",
     // OpenFst, Kaldi in binary form, glTF, LAS.
     b"\xd6\xfd\xb2\x7e",
     b"\0B<",
@@ -93,6 +86,46 @@ fn is_ctranslate2(head: &Head<'_>) -> bool {
         return false;
     };
     name.ends_with(b"Spec") && name.iter().all(u8::is_ascii_alphanumeric)
+}
+
+/// An index of FAISS: four letters, then the header that all kinds share, with
+/// two numbers that mean nothing (`faiss/impl/index_write.cpp`,
+/// `write_index_header`, `write_index_binary_header`).
+fn is_faiss(head: &Head<'_>) -> bool {
+    const UNUSED: [u8; 8] = (1_u64 << 20).to_le_bytes();
+    let Some(([b'I', letters @ .., d0, d1, d2, 0, s0, s1, s2, 0], _)) = head.first.split_first_chunk::<12>() else {
+        return false;
+    };
+    let number = |a: &u8, b: &u8, c: &u8| u32::from_le_bytes([*a, *b, *c, 0]);
+    let dimensions = number(d0, d1, d2);
+    let binary = letters.first() == Some(&b'B') && dimensions > 0 && dimensions == number(s0, s1, s2).saturating_mul(8);
+    letters.iter().all(u8::is_ascii_alphanumeric)
+        && (binary || head.has_at(16, &UNUSED) && head.has_at(24, &UNUSED) && dimensions > 0)
+}
+
+/// A volume of NIfTI, whose header has 348 bytes and its magic at their end, or of
+/// DICOM, which has a preamble.
+fn is_image_of_bodies(head: &Head<'_>) -> bool {
+    let nifti = head.starts_with(b"\x5c\x01\0\0") && (head.has_at(344, b"n+1\0") || head.has_at(344, b"ni1\0"));
+    nifti || head.has_at(128, b"DICM")
+}
+
+/// An archive of Kaldi: a key, a space, and a matrix or vector in binary form.
+fn is_archive_of_kaldi(head: &Head<'_>) -> bool {
+    let Some(space) = head.first.iter().take(128).position(|byte| *byte == b' ') else { return false };
+    let (key, rest) = head.first.split_at_checked(space).unwrap_or_default();
+    let kinds: [&[u8]; 6] = [b" \0BFM ", b" \0BFV ", b" \0BDM ", b" \0BDV ", b" \0BCM ", b" \0BCM2 "];
+    !key.is_empty() && key.iter().all(u8::is_ascii_graphic) && kinds.iter().any(|kind| rest.starts_with(kind))
+}
+
+/// An index of usearch: a matrix of vectors, and behind it the header of the
+/// graph (`index_dense.hpp`, `index_dense_head_t`).
+fn is_usearch(head: &Head<'_>) -> bool {
+    let Some((fixed, _)) = head.first.split_first_chunk::<8>() else { return false };
+    let [r0, r1, r2, r3, c0, c1, c2, c3] = *fixed;
+    let (rows, columns) = (u32::from_le_bytes([r0, r1, r2, r3]), u32::from_le_bytes([c0, c1, c2, c3]));
+    let end = u64::from(rows).checked_mul(u64::from(columns)).and_then(|bytes| bytes.checked_add(8));
+    end.is_some_and(|end| usize::try_from(end).is_ok_and(|end| head.has_at(end, b"usearch")))
 }
 
 /// A model of Treelite, versions 3 and 4: three numbers of a version, the types
@@ -144,13 +177,24 @@ impl Format for Other {
 
     fn recognise(&self, head: &Head<'_>) -> Match {
         let known = FIRST.iter().any(|magic| head.starts_with(magic));
-        let database = head.has_at(16, b"\xde\xc0\xef\xbe") && head.name.ends_with(".mdb") || head.has_at(8, b"DUCK");
-        if known || database || is_sentencepiece(head) || is_ctranslate2(head) || is_caffe(head) {
+        // LMDB with its version, DuckDB, MaxMind.
+        let database = head.has_at(16, b"\xde\xc0\xef\xbe\x01\0\0\0")
+            || head.has_at(8, b"DUCK")
+            || memchr::memmem::find(head.last, b"\xab\xcd\xefMaxMind.com").is_some();
+        let database = database || is_archive_of_kaldi(head) || is_image_of_bodies(head);
+        if known
+            || database
+            || is_sentencepiece(head)
+            || is_ctranslate2(head)
+            || is_caffe(head)
+            || is_faiss(head)
+            || is_usearch(head)
+        {
             Match::Magic
         } else if is_arrow_stream(head) || is_records(head) || is_treelite(head) {
             Match::Likely
-        } else if head.is_named(&[".onnx_data", ".onnx.data", ".onnx_data_1", ".weights"]) {
-            // Raw tensors of an ONNX model, Darknet weights: numbers without a signature.
+        } else if head.is_named(&[".onnx_data", ".onnx.data", ".onnx_data_1", ".weights", ".usearch"]) {
+            // Raw tensors of an ONNX model, Darknet weights, vectors: numbers without a signature.
             Match::Name
         } else {
             Match::No
