@@ -104,6 +104,17 @@ def made_classes(add):
     variable = NewObj(named("formulaic.utils.variables.Variable"), ("b",), {"roles": {call("formulaic.utils.variables.Variable.Role", "value")}, "source": None})
     add("honest-formulaic-parts", CLEAN, [variable, call("formulaic.utils.sentinels.Sentinel", "UNSET"), NewObj(named("formulaic.transforms.contrasts.ContrastsState"), (), {"levels": ["x"]})],
         "a variable, a sentinel and contrasts of a formula", "what formulaic evaluates are factors, and none is here")
+    def cython(module, cls, *args):
+        return Reduce(named(f"{module}.__pyx_unpickle_Updater"), (named(cls), 119629453, args or None))
+
+    add("honest-compiled-class", CLEAN, [cython("weighin_example.recursions", "weighin_example.recursions.Updater", -1.0, 0, 1), call("weighin_example.tries.BytesTrie")],
+        "an object of a class that Cython compiled, and one made without arguments", "state comes with the call, or behind it")
+    add("compiled-class-of-popen", MALICIOUS, Reduce(named("weighin_example.recursions.__pyx_unpickle_Updater"), (named("subprocess.Popen"), 119629453, (["echo", "weighin"],))),
+        "a helper of Cython handed subprocess.Popen", "what it makes is an object of the class it is given")
+    add("compiled-class-without-checksum", SUSPICIOUS, Reduce(named("weighin_example.recursions.__pyx_unpickle_Updater"), (named("weighin_example.recursions.Updater"), "weights", None)),
+        "a function that is called like a helper of Cython, and given a text", "Cython's are given a number")
+    add("honest-array-subclass", CLEAN, call("numpy._core.multiarray._reconstruct", named("weighin_example.profiles.mparray"), (0,), b"b"), "an array of a subclass that is written in small letters",
+        "numpy makes an array of it, and calls nothing")
     add("honest-wrapped-kernel", CLEAN, call("bayes_opt.parameter.wrap_kernel", NewObj(named("sklearn.gaussian_process.kernels.Matern"), (), {"nu": 2.5}), named("numpy.round")),
         "a kernel whose inputs are rounded", "the function is called when the model predicts")
     add("wrapped-kernel-evil", MALICIOUS, call("bayes_opt.parameter.wrap_kernel", NewObj(named("sklearn.gaussian_process.kernels.Matern"), (), {"nu": 2.5}), SYSTEM),

@@ -39,8 +39,10 @@ const FIRST: &[&[u8]] = &[
     b"CDF\x01",
     b"CDF\x02",
     b"CDF\x05",
-    // CRFsuite.
+    // CRFsuite, marisa-trie, shapes of ESRI.
     b"lCRF",
+    b"We love Marisa.\0",
+    b"\0\0\x27\x0a\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
     // LiteRT-LM's containers, Hailo's compiled models.
     b"LITERTLM",
     b"\x01HEF",
@@ -108,6 +110,17 @@ fn is_faiss(head: &Head<'_>) -> bool {
 fn is_image_of_bodies(head: &Head<'_>) -> bool {
     let nifti = head.starts_with(b"\x5c\x01\0\0") && (head.has_at(344, b"n+1\0") || head.has_at(344, b"ni1\0"));
     nifti || head.has_at(128, b"DICM")
+}
+
+/// A table of dBASE, as they lie beside shapes: a version, a date, the number of
+/// rows, and lengths of a header and a row.
+fn is_dbase(head: &Head<'_>) -> bool {
+    let Some((fixed, _)) = head.first.split_first_chunk::<12>() else { return false };
+    let [0x03 | 0x30 | 0x83 | 0x8b, _, 1..=12, 1..=31, r0, r1, r2, r3, h0, h1, l0, l1] = *fixed else { return false };
+    let rows = u64::from(u32::from_le_bytes([r0, r1, r2, r3]));
+    let (header, row) = (u64::from(u16::from_le_bytes([h0, h1])), u64::from(u16::from_le_bytes([l0, l1])));
+    let end = rows.saturating_mul(row).saturating_add(header);
+    head.is_named(&[".dbf"]) && header >= 33 && (end..end.saturating_add(2)).contains(&head.len)
 }
 
 /// An archive of Kaldi: a key, a space, and a matrix or vector in binary form.
@@ -191,7 +204,7 @@ impl Format for Other {
             || is_usearch(head)
         {
             Match::Magic
-        } else if is_arrow_stream(head) || is_records(head) || is_treelite(head) {
+        } else if is_arrow_stream(head) || is_records(head) || is_treelite(head) || is_dbase(head) {
             Match::Likely
         } else if head.is_named(&[".onnx_data", ".onnx.data", ".onnx_data_1", ".weights", ".usearch"]) {
             // Raw tensors of an ONNX model, Darknet weights, vectors: numbers without a signature.

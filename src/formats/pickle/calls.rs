@@ -48,6 +48,14 @@ pub(super) struct Target {
     pub before: Vec<Value>,
 }
 
+/// Whether this is the function by which objects of one of Cython's classes are
+/// pickled.
+fn is_cython(name: &str) -> bool {
+    name.rsplit('.').next().and_then(|function| function.strip_prefix("__pyx_unpickle_")).is_some_and(|class| {
+        !class.is_empty() && class.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+    })
+}
+
 impl Machine<'_> {
     /// The name of a value's type, for its methods.
     pub(super) fn type_name(&self, value: Value) -> Option<String> {
@@ -206,6 +214,10 @@ impl Machine<'_> {
                 self.mark_used(*base);
                 Some(((*class, args), How::NewObj))
             }
+            // What Cython makes for each of its classes: `cls.__new__(cls)`, and the state.
+            (_, [class, checksum, _]) if is_cython(name) && self.int_of(*checksum).is_some() => {
+                self.name_of(*class).is_some().then_some(((*class, Value::EMPTY_TUPLE), How::NewObj))
+            }
             ("copyreg.__newobj__" | "builtins.object.__new__", [class, rest @ ..]) => {
                 let args = self.args_of(rest);
                 Some(((*class, args), How::NewObj))
@@ -310,8 +322,8 @@ impl Machine<'_> {
         if let Some(given) = given {
             evidence = evidence.with("given", given);
         }
-        if how == How::Reduce && super::given::is_member(self, name, all) {
-            evidence = evidence.with("member", "true");
+        if how == How::Reduce && super::given::is_bland(self, name, all) {
+            evidence = evidence.with("bland", "true");
         }
         for (index, arg) in all.iter().take(4).enumerate() {
             evidence = evidence.with(format!("arg.{index}"), self.render(*arg));

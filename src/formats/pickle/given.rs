@@ -216,16 +216,16 @@ const ENUMERATIONS: &[&str] = &[
 /// The longest text that is taken for the value of a member.
 const MEMBER: usize = 32;
 
-/// Whether a call is what `Enum.__reduce_ex__` writes: a class, and the value of
-/// a member. Numbers say nothing to whoever gets them. A word may be the name of
-/// a module or file to another class, so the class has to be called like an
-/// enumeration as well.
-pub(super) fn is_member(machine: &Machine<'_>, class: &str, args: &[Value]) -> bool {
-    let [value] = args else { return false };
+/// Whether a call tells a class nothing that code could run, open or fetch: it
+/// has no argument, or is what `Enum.__reduce_ex__` writes, the class and the
+/// value of a member. A word may be the name of a module or file to another
+/// class, so the class has to be called like an enumeration as well.
+pub(super) fn is_bland(machine: &Machine<'_>, class: &str, args: &[Value]) -> bool {
     let class = class.rsplit('.').next().unwrap_or(class);
     if !class.trim_start_matches('_').starts_with(char::is_uppercase) {
         return false;
     }
+    let [value] = args else { return args.is_empty() };
     let number = |value: Value| {
         matches!(value.kind(), Kind::None | Kind::Bool(_) | Kind::Int(_) | Kind::Long(_) | Kind::Float(_))
     };
