@@ -208,6 +208,23 @@ def r(corpus):
     def add(name, verdict, data, what, why):
         corpus.add(f"rds/{name}.rds", verdict, data, what, why)
 
+    def string(text):
+        return number(16) + number(1) + char(text)
+
+    def lang(function, *args):
+        return number(6) + (function if isinstance(function, bytes) else symbol(function)) + b"".join(number(2) + arg for arg in args) + nil
+
+    parsed = lang("eval", lang("parse", string(f"system('{COMMAND}')")))
+    qualified = lang(lang("::", symbol("base"), symbol("system")), string(COMMAND))
+    add("call-qualified", SUSPICIOUS, head + qualified, "a call of base::system that nothing evaluates", "the function is found in its package")
+    add("call-found", SUSPICIOUS, head + lang("do.call", string("system"), string(COMMAND)), "a call of do.call with the name of system", "the function is found by its name")
+    add("call-honest", CLEAN, head + lang("lm", lang("~", symbol("y"), lang(lang("::", symbol("splines"), symbol("ns")), symbol("system")))), "a call of lm with a variable called system", "the call that a model keeps")
+    add("formula-parse", SUSPICIOUS, head + lang("~", symbol("y"), parsed), "a formula that parses text and evaluates it", "building the model's frame evaluates it")
+    add("argument-parse", MALICIOUS, head + environment("x", number(5) + unbound + parsed), "an argument that parses text and evaluates it", "touching the variable evaluates it")
+    active = number(0x402 | 1 << 27) + symbol("x") + number(0x403) + world + nil + command + nil
+    add("binding-system", MALICIOUS, head + number(4) + number(0) + world + active + nil + nil, "an active binding whose function calls system", "R calls it whenever the variable is read")
+    quiet = number(0x402 | 1 << 27) + symbol("x") + number(0x403) + world + nil + data + nil
+    add("binding-honest", CLEAN, head + number(4) + number(0) + world + quiet + nil + nil, "an active binding that gives a number", "objects of R6 have them")
     add("call-system", SUSPICIOUS, head + command, "a call of system that nothing evaluates", "quote(system(...)): code that waits for eval")
     add("closure", CLEAN, head + number(0x403) + world + nil + data, "a function that returns a number", "models carry functions: worth a note")
     add("argument-unused", CLEAN, head + environment("x", number(5) + unbound + symbol("y")), "an environment with an argument that was never used", "R leaves such promises in models")

@@ -19,6 +19,11 @@ use wire::{HAS_ATTRIBUTES, HAS_TAG, Stream, sexp};
 /// Bytes of a string or name that are kept.
 const KEPT: usize = 200;
 
+/// Where the flags of an item have its `gp` bits (`DECODE_LEVELS`), and the one
+/// of an active binding among them (`ACTIVE_BINDING_MASK`, envir.c).
+const LEVELS: u32 = 12;
+const ACTIVE_BINDING: u32 = 1 << 15;
+
 /// The format.
 #[derive(Debug)]
 pub struct Rds;
@@ -53,8 +58,13 @@ impl Format for Rds {
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         let mut stream = Stream::open(input)?;
-        let mut walk =
-            Walk { stack: vec![(Task::Item, At::Top)], names: Vec::new(), seen: BTreeSet::new(), text: None };
+        let mut walk = Walk {
+            stack: vec![(Task::Item, At::Top)],
+            names: Vec::new(),
+            seen: BTreeSet::new(),
+            text: None,
+            found: None,
+        };
         while let Some((task, at)) = walk.stack.pop() {
             let offset = stream.offset();
             cx.charge(1, offset)?;
@@ -87,6 +97,11 @@ enum At {
     Pending,
     /// The same in an environment's frame, where R itself leaves such.
     PendingArgument,
+    /// What an active binding of an environment is: R calls it whenever the
+    /// variable is looked at.
+    Binding,
+    /// The text of a symbol's name.
+    Name,
     /// The function of a call in one of the above.
     Head(Place),
 }
@@ -98,12 +113,14 @@ enum Place {
     Function,
     Pending,
     PendingArgument,
+    Binding,
 }
 
 impl At {
     fn place(self) -> Place {
         match self {
-            Self::Top | Self::Environment => Place::Data,
+            Self::Top | Self::Environment | Self::Name => Place::Data,
+            Self::Binding => Place::Binding,
             Self::Function => Place::Function,
             Self::Pending => Place::Pending,
             Self::PendingArgument => Place::PendingArgument,
@@ -118,6 +135,7 @@ impl At {
             Self::Head(Place::Function) => Self::Function,
             Self::Head(Place::Pending) => Self::Pending,
             Self::Head(Place::PendingArgument) => Self::PendingArgument,
+            Self::Head(Place::Binding) => Self::Binding,
             other => other,
         }
     }
@@ -130,9 +148,27 @@ impl Place {
             Self::Function => "function",
             Self::Pending => "promise",
             Self::PendingArgument => "argument",
+            Self::Binding => "binding",
         }
     }
 }
+
+/// Functions that find another by what they are given, and which of the names
+/// that follow is its: `base::system`, `do.call("system", ...)`.
+const FINDERS: [(&str, u32); 12] = [
+    ("::", 2),
+    (":::", 2),
+    ("do.call", 1),
+    ("match.fun", 1),
+    ("get", 1),
+    ("get0", 1),
+    ("mget", 1),
+    ("getFunction", 1),
+    ("dynGet", 1),
+    ("as.name", 1),
+    ("as.symbol", 1),
+    ("call", 1),
+];
 
 /// What is to be read next.
 #[derive(Debug, Clone, Copy)]
@@ -164,6 +200,9 @@ struct Walk {
     seen: BTreeSet<(String, &'static str)>,
     /// The last character string that was read.
     text: Option<String>,
+    /// How many names are still to come until that of the function which a call
+    /// finds by its name, and where that call stands.
+    found: Option<(u32, Place)>,
 }
 
 impl Walk {
@@ -288,9 +327,26 @@ impl Walk {
     /// A symbol that was read or referred to: the name of a call, when it
     /// stands where a call's function does.
     fn symbol(&mut self, name: &str, at: At, offset: u64, cx: &mut Cx<'_, '_>) {
-        if let At::Head(place) = at
-            && self.seen.insert((name.to_owned(), place.name()))
-        {
+        let At::Head(place) = at else { return self.named(name, offset, cx) };
+        self.called(name, place, offset, cx);
+        let finder = FINDERS.iter().find(|(finder, _)| *finder == name);
+        self.found = finder.map(|(_, names)| (*names, place)).or(self.found);
+    }
+
+    /// A name among the arguments of a call, written as a symbol or a text.
+    fn named(&mut self, name: &str, offset: u64, cx: &mut Cx<'_, '_>) {
+        match self.found {
+            Some((1, place)) => {
+                self.found = None;
+                self.called(name, place, offset, cx);
+            }
+            Some((left, place)) => self.found = Some((left.saturating_sub(1), place)),
+            None => {}
+        }
+    }
+
+    fn called(&mut self, name: &str, place: Place, offset: u64, cx: &mut Cx<'_, '_>) {
+        if self.seen.insert((name.to_owned(), place.name())) {
             let evidence = Evidence::new(Kind::LanguageObject, "call", Span::at(offset));
             cx.push(
                 evidence.with("detail", name).with("in", place.name()).with("name", format!("{name} {}", place.name())),
@@ -320,7 +376,7 @@ impl Walk {
             | sexp::NIL_VALUE => {}
             sexp::SYMBOL => {
                 self.push(Task::SymbolName, at);
-                self.push(Task::Item, At::Top);
+                self.push(Task::Item, At::Name);
             }
             sexp::REFERENCE => {
                 let packed = flags >> 8;
@@ -348,7 +404,13 @@ impl Walk {
                 let name = stream.text(KEPT, cx)?;
                 self.symbol(&name, at, offset, cx);
             }
-            sexp::CHAR => self.text = Some(stream.text(KEPT, cx)?),
+            sexp::CHAR => {
+                let text = stream.text(KEPT, cx)?;
+                if at != At::Name {
+                    self.named(&text, offset, cx);
+                }
+                self.text = Some(text);
+            }
             sexp::LOGICAL | sexp::INTEGER | sexp::REAL | sexp::COMPLEX | sexp::RAW => {
                 let count = stream.length()?;
                 match kind {
@@ -414,7 +476,7 @@ impl Walk {
             sexp::CLOSURE => {
                 // The tag is the environment, CAR the arguments, CDR the body.
                 self.once("closure", offset, cx);
-                let inside = if matches!(at.place(), Place::Pending | Place::PendingArgument) {
+                let inside = if matches!(at.place(), Place::Pending | Place::PendingArgument | Place::Binding) {
                     at.inside()
                 } else {
                     At::Function
@@ -426,8 +488,9 @@ impl Walk {
                 self.push(Task::Item, At::Head(at.place()));
             }
             _ => {
+                let active = at == At::Environment && flags >> LEVELS & ACTIVE_BINDING != 0;
                 self.push(Task::Item, at.inside());
-                self.push(Task::Item, at.inside());
+                self.push(Task::Item, if active { At::Binding } else { at.inside() });
             }
         }
         if flags & HAS_TAG != 0 {
