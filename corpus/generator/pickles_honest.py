@@ -83,6 +83,22 @@ def standard_library(add):
         "a SimpleNamespace and an argparse.Namespace", "state by BUILD on fresh objects")
     add("getters", [call("operator.itemgetter", 1), call("operator.attrgetter", "name"), call("operator.methodcaller", "lower")],
         "itemgetter, attrgetter and methodcaller with constants", "stored key functions that nothing calls")
+    add("getters-slices", [call("operator.itemgetter", call("builtins.slice", 1, 2, None)), call("operator.itemgetter", "a", ("b", 0)),
+                           call("operator.attrgetter", "shape", "dtype.name"), call("operator.methodcaller", "split", ",")],
+        "itemgetter of a slice, getters of several keys", "keys of every kind that nothing calls")
+    flag = lambda name: Reduce(GETATTR, (named("re.RegexFlag"), name))
+    add("flags", [call("operator.or_", flag("IGNORECASE"), flag("MULTILINE")), call("operator.or_", call("operator.or_", flag("ASCII"), flag("VERBOSE")), flag("DOTALL")),
+                  call("operator.or_", call("re.RegexFlag", 8), 1024)],
+        "re.I | re.M and the like, as Python 3.11 pickles them", "members of a flag joined by operator.or_")
+    add("kept-methods", [named("builtins.memoryview"), named("builtins.super"), *(Reduce(GETATTR, (named("builtins.dict"), name)) for name in ("get", "items", "update")),
+                         named("operator.setitem"), *(Reduce(named("functools.partial"), (function,), (function, (), {}, None)) for function in
+                         (named("builtins.sorted"), Reduce(GETATTR, (named("builtins.str"), "replace")), named("json.dumps")))],
+        "methods of dictionaries, and partials over sorted, str.replace and json.dumps", "stored functions that act on what they will be called with")
+    add("stored-settings", [NewObj(named(name), (), state) for name, state in (
+        ("json.encoder.JSONEncoder", {"skipkeys": False, "indent": None}), ("contextlib.nullcontext", {"enter_result": None}),
+        ("logging.LoggerAdapter", {"logger": call("logging.getLogger", "train"), "extra": None}), ("textwrap.TextWrapper", {"width": 70}),
+        ("calendar.Calendar", {"firstweekday": 0}), ("reprlib.Repr", {"maxlevel": 6}))],
+        "an encoder, a wrapper of text, a context that does nothing and a logger", "objects of standard classes with plain state")
     add("regex", call("re._compile", "[a-z]+", 32), "a compiled regular expression", "re._compile is how patterns are pickled")
     add("logger-by-name", call("logging.getLogger", "train"), "a logger", "loggers are pickled by name")
     add("partial-ufunc", Reduce(named("functools.partial"), (named("numpy.add"),), (named("numpy.add"), (1,), {}, None)),

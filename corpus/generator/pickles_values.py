@@ -80,6 +80,7 @@ def iterators(add):
         Reduce(named("builtins.iter"), ([1, 2],), 1), call("builtins.iter", call("builtins.range", 3)), call("builtins.iter", ["key"]), call("builtins.iter", ()),
         call("builtins.enumerate", items, 1), call("builtins.zip", items, call("builtins.iter", "ab")), Reduce(named("builtins.reversed"), ([1, 2],), 1),
         call("builtins.map", named("builtins.str"), items), call("builtins.filter", None, items), call("builtins.sorted", [2, 1]),
+        call("itertools.accumulate", [1, 2], None), call("itertools.accumulate", items),
         Reduce(named("itertools.chain"), (), (call("builtins.iter", ([1], [2])),)), Reduce(named("itertools.cycle"), (items,), ([], 0)),
     ], "iterators as Python pickles them", "a call of iter, enumerate, zip, map or filter over plain values")
     why = "what goes through an iterator, or is called for each item, counts as called"
@@ -94,6 +95,14 @@ def iterators(add):
         ("reversed-text", Reduce(Reduce(GETATTR, ("", "join")), (call("builtins.reversed", "metsys"),)), "''.join(reversed('metsys'))"),
     ]:
         add(f"hidden-{name}", SUSPICIOUS, value, what, why)
+    why = "a key that leads out of whatever object the getter meets is no key of a data set"
+    for name, value, what in [
+        ("getter-command", call("operator.methodcaller", "system", COMMAND), "methodcaller('system', ...), which nothing calls"),
+        ("getter-walk", call("operator.attrgetter", "__class__.__subclasses__"), "attrgetter('__class__.__subclasses__')"),
+        ("getter-module", call("operator.attrgetter", "os.system"), "attrgetter('os.system')"),
+        ("getter-builtins", call("operator.itemgetter", "__builtins__"), "itemgetter('__builtins__')"),
+    ]:
+        add(f"hidden-{name}", MALICIOUS, value, what, why)
     add("hidden-zip-of-map", MALICIOUS, call("builtins.dict", call("builtins.zip", call("builtins.map", SYSTEM, [COMMAND]), call("builtins.iter", ["a"]))), f"dict(zip(map(os.system, ...), iter(...)))", why)
 
 

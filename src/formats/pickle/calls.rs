@@ -379,6 +379,9 @@ impl Machine<'_> {
             // The globals of a function that is carried: a module is no callable.
             return;
         }
+        if to == "functools.partial" && super::iterate::is_kept(&name) {
+            return;
+        }
         self.mark_used(value);
         if self.log.callbacks.insert((to.to_owned(), name.clone())) {
             let call = format!("{to}(… {name} …)");

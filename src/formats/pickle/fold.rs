@@ -327,9 +327,14 @@ impl Machine<'_> {
                 Some(Folded { value: Value::ABSENT, settled: true })
             }
             ("getitem" | "__getitem__", [object, key]) => self.subscript(*object, *key),
-            ("attrgetter" | "itemgetter" | "methodcaller", [first, ..]) => (self.text_of(*first).is_some()
-                || self.int_of(*first).is_some())
-            .then_some(Folded { value: Value::ABSENT, settled: true }),
+            ("or_", [_, _]) if self.are_flags(args) => settled(Value::ABSENT),
+            ("itemgetter", [_, ..]) if args.iter().all(|key| self.is_key(*key)) => settled(Value::ABSENT),
+            ("attrgetter", [_, ..]) if args.iter().all(|key| self.text_of(*key).is_some() && self.is_key(*key)) => {
+                settled(Value::ABSENT)
+            }
+            ("methodcaller", [method, ..]) if self.text_of(*method).is_some() && self.is_key(*method) => {
+                settled(Value::ABSENT)
+            }
             _ => None,
         }
     }

@@ -1,6 +1,6 @@
-//! How Python itself pickles iterators: as calls of `iter`, `reversed`, `map`
-//! and `filter`, which run nothing when what they go through is plain, and
-//! what they are told to call makes plain values.
+//! How Python itself pickles iterators and flags: as calls of `iter`,
+//! `reversed`, `map`, `filter` and `operator.or_`, which run nothing when what
+//! they go through is plain, and what they are told to call makes plain values.
 
 use super::machine::Machine;
 use super::value::{Kind, Node, Value};
@@ -60,9 +60,64 @@ const CONVERTERS: &[&str] = &[
     "builtins.tuple",
 ];
 
+/// Names in a key that a getter fetches, or a method that it calls, which lead
+/// out of the object that it is given.
+const LEADS_OUT: &[&str] = &[
+    "builtins",
+    "check_output",
+    "eval",
+    "exec",
+    "exec_module",
+    "execv",
+    "getoutput",
+    "import_module",
+    "load_module",
+    "os",
+    "popen",
+    "posix",
+    "subprocess",
+    "sys",
+    "system",
+];
+
+/// Whether a text, as the key of a getter, leads to the insides of whatever
+/// the getter is called with.
+pub(super) fn leads_out(key: &str) -> bool {
+    key.split('.').any(|part| (part.starts_with("__") && part.ends_with("__")) || LEADS_OUT.contains(&part))
+}
+
+/// Whether a partial of `name` is a value to keep: a function of Python's own
+/// that acts on nothing but what it will be called with. Called in the stream,
+/// it is judged as that call.
+pub(super) fn is_kept(name: &str) -> bool {
+    matches!(
+        name,
+        "builtins.bytes.decode"
+            | "builtins.filter"
+            | "builtins.map"
+            | "builtins.sorted"
+            | "functools.reduce"
+            | "json.dumps"
+            | "json.loads"
+            | "re.sub"
+    ) || name.strip_prefix("builtins.str.").is_some_and(|method| method != "format" && method != "format_map")
+}
+
 /// Whether `__new__` of the class does all that a call of it does.
 pub(super) fn is_made_by_new(name: &str) -> bool {
     matches!(name, "builtins.filter" | "builtins.map" | "builtins.reversed")
+}
+
+/// Whether a name is that of a class, by how it is written.
+fn is_class(name: &str) -> bool {
+    name.rsplit('.').next().is_some_and(|last| last.trim_start_matches('_').starts_with(|c: char| c.is_uppercase()))
+}
+
+/// Whether a name is that of a constant of a class, by how it is written.
+fn is_member(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(class, member)| {
+        is_class(class) && member.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+    })
 }
 
 impl Machine<'_> {
@@ -76,6 +131,9 @@ impl Machine<'_> {
             // Items are compared, or asked for their truth.
             ("builtins.sorted", [items]) => self.gives_data(*items),
             ("builtins.filter", [function, items]) => *function == Value::NONE && self.gives_data(*items),
+            // Sums, where no function is given.
+            ("itertools.accumulate", [items]) => self.gives_data(*items),
+            ("itertools.accumulate", [items, function]) => *function == Value::NONE && self.gives_data(*items),
             ("builtins.map", [function, items @ ..]) => {
                 self.is_one_of(*function, CONVERTERS) && items.iter().all(|items| self.gives_data(*items))
             }
@@ -83,6 +141,48 @@ impl Machine<'_> {
                 self.is_one_of(*class, CONVERTERS) && self.is_one_of(*other, CONVERTERS)
             }
             _ => false,
+        }
+    }
+
+    /// Whether these are members of flags, or flags joined to others, as Python
+    /// 3.11 pickles `re.I | re.M`: `operator.or_(RegexFlag.IGNORECASE, ...)`.
+    pub(super) fn are_flags(&self, values: &[Value]) -> bool {
+        let mut waiting = values.to_vec();
+        for _ in 0..FOLLOWED {
+            let Some(value) = waiting.pop() else { return true };
+            if matches!(value.kind(), Kind::Int(_) | Kind::Long(_)) {
+                continue;
+            }
+            match self.arena.get(value) {
+                Some(Node::Global(_)) if self.name_of(value).is_some_and(is_member) => {}
+                Some(Node::Call { callee, args, .. }) => {
+                    let args = self.arena.items(*args, ARGUMENTS);
+                    match self.name_of(*callee) {
+                        Some("operator.or_") => waiting.extend(args),
+                        // A member by its number.
+                        Some(name) if is_class(name) => match args.as_slice() {
+                            [number] if matches!(number.kind(), Kind::Int(_) | Kind::Long(_)) => {}
+                            _ => return false,
+                        },
+                        _ => return false,
+                    }
+                }
+                _ => return false,
+            }
+        }
+        false
+    }
+
+    /// Whether a value is what an `itemgetter` of an honest file fetches by.
+    pub(super) fn is_key(&self, value: Value) -> bool {
+        if let Some(text) = self.text_of(value) {
+            return !leads_out(&text);
+        }
+        match self.arena.get(value) {
+            Some(Node::Call { callee, args, .. }) if self.name_of(*callee) == Some("builtins.slice") => {
+                self.arena.items(*args, ARGUMENTS).iter().all(|bound| self.is_data(*bound))
+            }
+            _ => self.is_data(value),
         }
     }
 
