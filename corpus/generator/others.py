@@ -12,7 +12,7 @@ from .objects import packed
 from .registry import CLEAN, COMMAND, HOST, INCOMPLETE, MALICIOUS, SUSPICIOUS
 from .texts import pretty
 from .torch import EVIL, WHAT, small_state_dict, torch_zip
-from .opcodes import dumps
+from .opcodes import call, dumps
 from .zipwriter import DEFLATED, Member, zip_file
 
 
@@ -52,7 +52,19 @@ def pmml(corpus):
     add("xinclude.pmml", MALICIOUS, PMML_BODY % '<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="file:///etc/passwd" parse="text"/>', "an XInclude of /etc/passwd", "a reader that resolves it leaks the file")
     corpus.add("pmml/openvino-device.xml", CLEAN, '<?xml version="1.0"?>\n<net name="weighin" version="11">\n<layers><layer id="0" name="x" type="Parameter" version="opset1"><data implementation="fp16" library="CPU"/></layer></layers>\n<edges/>\n</net>\n', "a device named as a library", "no file is meant")
     corpus.add("other/ctranslate2/model.bin", CLEAN, struct.pack("<IH", 6, 12) + b"WhisperSpec\0" + struct.pack("<II", 3, 0), "the beginning of a CTranslate2 model", "as faster-whisper ships it")
+    evil = dumps(call("os.system", COMMAND))
+    corpus.add("other/table/study.db", MALICIOUS, b"SQLite format 3\0" + bytes(200) + evil + bytes(100), f"a database with a pickle in it: {WHAT}", "tables have no pickles that call something")
+    corpus.add("other/table/honest.db", CLEAN, b"SQLite format 3\0" + bytes(200) + b"weighin" + bytes(100), "a database", "the ordinary file")
+    corpus.add("other/table/train.tfrecord", MALICIOUS, struct.pack("<QI", len(evil), 0) + evil + bytes(4), "a record with a pickle in it", "records hold examples")
+    corpus.add("other/table/weights.onnx_data", MALICIOUS, bytes(64) + evil + bytes(64), "tensors with a pickle between them", "raw tensors are numbers")
+    corpus.add("other/page.html", MALICIOUS, b"<html><body>a page</body></html>\n" + evil, "a page with a pickle behind it", "pages have none")
+    corpus.add("bson/pickle.bson", MALICIOUS, bson_binary(evil), "a document with a pickle in a binary field", "documents of models hold numbers")
     corpus.add("pmml/openvino.xml", CLEAN, '<?xml version="1.0"?>\n<net name="weighin" version="11">\n<layers><layer id="0" name="x" type="Parameter" version="opset1"><data shape="1,2" element_type="f32"/></layer></layers>\n<edges/>\n</net>\n', "an OpenVINO IR", "the ordinary file")
+
+
+def bson_binary(data):
+    body = b"\x05data\0" + struct.pack("<IB", len(data), 0) + data + b"\0"
+    return struct.pack("<I", len(body) + 4) + body
 
 
 def rds(corpus):

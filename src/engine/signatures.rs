@@ -53,7 +53,8 @@ const OPCODES_PER_CLOCK: u32 = 1 << 12;
 /// Places kept for one kind of thing; more are told by their number.
 const KEPT: u64 = 64;
 
-/// Formats that hold weights, numbers or text, and no pickles of their own.
+/// Formats that hold weights, numbers, tables, pictures or text, and no pickles of
+/// their own.
 const RAW: &[&str] = &[
     "safetensors",
     "gguf",
@@ -88,6 +89,10 @@ const RAW: &[&str] = &[
     "rds",
     "jax-export",
     "modelfile",
+    "bson",
+    "media",
+    "msgpack",
+    "other",
 ];
 
 /// Formats whose members are read by themselves; what else is in them belongs to

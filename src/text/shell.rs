@@ -13,7 +13,24 @@ pub(crate) struct Act {
     pub transport: &'static str,
 }
 
-const FETCHERS: &[&str] = &["curl", "wget", "fetch", "iwr", "invoke-webrequest", "lwp-download", "aria2c"];
+const FETCHERS: &[&str] = &[
+    "curl",
+    "curl.exe",
+    "wget",
+    "fetch",
+    "iwr",
+    "irm",
+    "invoke-webrequest",
+    "invoke-restmethod",
+    "start-bitstransfer",
+    "bitsadmin",
+    "certutil",
+    "lwp-download",
+    "aria2c",
+];
+
+/// Words that start what follows them, besides shells.
+const STARTERS: &[&str] = &["start", "start-process", "source", ".", "call", "sudo", "nohup", "exec"];
 const SHELLS: &[&str] = &[
     "sh",
     "bash",
@@ -47,14 +64,64 @@ pub(crate) fn stays_in_image(line: &str) -> bool {
 pub(crate) fn acts(script: &str) -> Vec<(usize, Act)> {
     let mut found = Vec::new();
     let mut offset = 0_usize;
+    let mut saved: Vec<(String, String)> = Vec::new();
     for line in script.split_inclusive('\n') {
         let text = line.trim();
         if !text.starts_with('#') || text.starts_with("#!") {
-            found.extend(line_acts(text).into_iter().map(|act| (offset, act)));
+            let acts = line_acts(text);
+            let lower = text.to_lowercase();
+            if acts.is_empty()
+                && let Some((_, source)) = saved.iter().find(|(name, _)| starts(&lower, name))
+            {
+                let transport = transport(source);
+                found.push((offset, Act { what: "fetch-run", source: source.clone(), transport }));
+            }
+            found.extend(acts.into_iter().map(|act| (offset, act)));
+            if saved.len() < SAVED {
+                saved.extend(saves(&lower));
+            }
         }
         offset = offset.saturating_add(line.len());
     }
     found
+}
+
+/// Files that a script fetches and that are watched for.
+const SAVED: usize = 64;
+
+/// The file that a line fetches without running it, and its address.
+fn saves(line: &str) -> Option<(String, String)> {
+    if !words(line).any(|word| FETCHERS.contains(&word)) {
+        return None;
+    }
+    let source = address(line)?;
+    let mut given = line.split_whitespace().skip_while(|word| {
+        !matches!(*word, "-o" | "--output" | "--output-document" | "-outfile" | "-destination" | ">")
+    });
+    // Of `curl -O`, the next word is the address.
+    let named = given.nth(1).filter(|name| !name.contains("://") && !name.starts_with('-'));
+    // `certutil` and `bitsadmin` name the file last.
+    let last = line.split_whitespace().next_back().filter(|name| !name.contains("://") && !name.starts_with('-'));
+    let name = named.or(last).unwrap_or(&source);
+    Some((file_name(name).to_owned(), source)).filter(|(name, _)| !name.is_empty())
+}
+
+/// The last part of a path or address, without quotes.
+fn file_name(path: &str) -> &str {
+    let path = path.trim_matches(['"', '\'', '`']);
+    let path = path.split(['?', '#']).next().unwrap_or(path);
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
+/// Whether a line starts the file called `name`.
+fn starts(line: &str, name: &str) -> bool {
+    line.split(['&', ';', '|']).any(|part| {
+        let mut words = words(part).skip_while(|word| {
+            let program = word.rsplit(['/', '\\']).next().unwrap_or(word);
+            SHELLS.contains(&program) || STARTERS.contains(word) || word.starts_with('-')
+        });
+        words.next().is_some_and(|word| file_name(word) == name)
+    })
 }
 
 /// The acts of one command line.
@@ -65,7 +132,7 @@ pub(crate) fn line_acts(line: &str) -> Vec<Act> {
     if is_reverse_shell(&lower) {
         found.push(plain("reverse-shell"));
     }
-    if let Some(source) = fetched_and_run(&lower) {
+    if let Some(source) = fetched_and_run(&lower).or_else(|| run_from_afar(&lower)) {
         let transport = transport(&source);
         found.push(Act { what: "fetch-run", source, transport });
     }
@@ -120,10 +187,20 @@ fn fetched_and_run(line: &str) -> Option<String> {
             let mut words = words(part);
             let first = words.next().unwrap_or_default();
             let second = words.next().unwrap_or_default();
-            first.starts_with("./") || (SHELLS.contains(&first) && second.starts_with(['/', '.']))
+            first.starts_with("./")
+                || first.starts_with(".\\")
+                || first.ends_with(".exe") && !FETCHERS.contains(&first)
+                || matches!(first, "start" | "start-process")
+                || (SHELLS.contains(&first) && second.starts_with(['/', '.']))
         })
     };
     (piped || substituted || evaluated || saved).then(|| address(line).unwrap_or_default())
+}
+
+/// The address of a script that a program of Windows fetches and runs itself.
+fn run_from_afar(line: &str) -> Option<String> {
+    let runs = words(line).any(|word| matches!(word.trim_end_matches(".exe"), "mshta" | "regsvr32" | "rundll32"));
+    address(line).filter(|_| runs)
 }
 
 /// Whether the interpreter called `shell` is given its program by `flag`, so

