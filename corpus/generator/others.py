@@ -161,6 +161,8 @@ def boosters(corpus):
     xgboost = {"learner": {"attributes": {}, "feature_names": ["os", "system"], "gradient_booster": {"model": {"gbtree_model_param": {"num_trees": "1"}, "trees": [tree], "tree_info": [0]}, "name": "gbtree"},
                            "learner_model_param": {"base_score": "5E-1", "num_class": "0", "num_feature": "2"}, "objective": {"name": "reg:squarederror"}}, "version": [2, 1, 0]}
     add("xgboost.json", CLEAN, json.dumps(xgboost), "an XGBoost model of one leaf", "the ordinary file")
+    add("xgboost-nodes.json", SUSPICIOUS, json.dumps(xgboost).replace('"num_nodes": "1"', '"num_nodes": "4294967295"'), "a tree that says it has four billion nodes", "a reader that allocates by it")
+    add("xgboost-trees.json", SUSPICIOUS, json.dumps(xgboost).replace('"num_trees": "1"', '"num_trees": "1000000"'), "a model that says it has a million trees", "the same")
     add("lightgbm.txt", CLEAN, "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nlabel_index=0\nmax_feature_idx=1\nobjective=regression\nfeature_names=a b\nfeature_infos=[0:1] [0:1]\n\nTree=0\nnum_leaves=1\nleaf_value=0.5\n\nend of trees\n\nparameters:\nend of parameters\n", "a LightGBM model of one leaf", "the ordinary file")
 
     def text(value):

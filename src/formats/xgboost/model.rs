@@ -45,6 +45,8 @@ struct Tree {
     left: Range,
     right: Range,
     features: Range,
+    /// How many nodes its header says that it has.
+    nodes: Option<i64>,
 }
 
 /// The model, as far as it has gone by.
@@ -57,6 +59,9 @@ pub(super) struct Model {
     anomalies: usize,
     features: Option<u64>,
     highest: Option<(i64, u64)>,
+    /// How many trees the header says that there are, and where.
+    trees_told: Option<(i64, u64)>,
+    trees: i64,
 }
 
 impl Model {
@@ -91,6 +96,18 @@ impl Model {
             Some("right_children") => self.tree.right.add(number),
             Some("split_indices") => self.tree.features.add(number),
             Some("learner_model_param") => self.parameter(u64::try_from(number).ok(), offset, cx),
+            Some(_) => self.count(Some(number), offset),
+            None => {}
+        }
+    }
+
+    /// A number of things that the document lists as well.
+    fn count(&mut self, value: Option<i64>, offset: u64) {
+        // What is no number counts as none of them.
+        let value = value.unwrap_or(-1);
+        match (self.path.last().map(String::as_str), self.key.as_str()) {
+            (Some("tree_param"), "num_nodes") => self.tree.nodes = Some(value),
+            (Some("gbtree_model_param"), "num_trees") => self.trees_told = Some((value, offset)),
             _ => {}
         }
     }
@@ -119,13 +136,19 @@ impl Model {
                 let detail = format!("the booster is called {text}");
                 cx.push(Evidence::new(Kind::HeaderField, "unknown-booster", Span::at(offset)).with("detail", detail));
             }
+            Some("tree_param" | "gbtree_model_param") => self.count(text.trim().parse().ok(), offset),
             _ => {}
         }
     }
 
     fn judge_tree(&mut self, cx: &mut Cx<'_, '_>) {
-        let Tree { offset, left, right, features } = std::mem::take(&mut self.tree);
+        let Tree { offset, left, right, features, nodes: told } = std::mem::take(&mut self.tree);
         let nodes = left.count;
+        self.trees = self.trees.saturating_add(1);
+        if let Some(told) = told.filter(|told| left.count > 0 && *told != nodes) {
+            let detail = format!("num_nodes is {told} for a tree of {nodes} nodes");
+            self.miscount(detail, offset, cx);
+        }
         let outside = |range: Range| range.count > 0 && (range.least < -1 || range.most >= nodes);
         if outside(left) || outside(right) {
             let most = left.most.max(right.most);
@@ -156,8 +179,18 @@ impl Model {
         }
     }
 
+    fn miscount(&mut self, detail: String, offset: u64, cx: &mut Cx<'_, '_>) {
+        self.anomalies = self.anomalies.saturating_add(1);
+        if self.anomalies <= SHOWN {
+            cx.push(Evidence::new(Kind::HeaderField, "count-differs", Span::at(offset)).with("detail", detail));
+        }
+    }
+
     /// Checks what needs the whole.
     pub(super) fn finish(&mut self, cx: &mut Cx<'_, '_>) {
+        if let Some((told, offset)) = self.trees_told.filter(|(told, _)| *told != self.trees) {
+            self.miscount(format!("num_trees is {told}, and there are {}", self.trees), offset, cx);
+        }
         if let (Some((highest, offset)), Some(features)) = (self.highest, self.features) {
             let over = u64::try_from(highest).is_ok_and(|highest| highest >= features.max(1));
             if over {
