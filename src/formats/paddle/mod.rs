@@ -57,7 +57,7 @@ impl Format for Paddle {
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         let mut uses = Uses::new();
-        let json = pir::begins(&input.prefix(pir::START).all(pir::START)?);
+        let json = pir::is_json(&input.prefix(pir::START).all(pir::START)?);
         let outcome = if json { pir::read(input, &mut uses, cx) } else { blocks(input, &mut uses, cx) };
         for (name, (count, at)) in uses {
             // Names of PIR say which dialect an operator is of.

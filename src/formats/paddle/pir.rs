@@ -19,6 +19,12 @@ pub(super) fn begins(first: &[u8]) -> bool {
     compact.starts_with(b"{") && memchr::memmem::find(&compact, b"\"magic\":\"pir\"").is_some()
 }
 
+/// Whether a program is in JSON: no message of protobuf begins so, since no
+/// field of theirs is a group.
+pub(super) fn is_json(first: &[u8]) -> bool {
+    first.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
+}
+
 /// An object or array that is open.
 #[derive(Debug, Default)]
 struct Open {

@@ -77,6 +77,8 @@ fn read(input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     let named = NAMED.iter().any(|ending| name.ends_with(ending)) || name.ends_with("mlmodel");
     if outcome.is_err()
         && named
+        // Tags by handles of their own could mean anything in braces.
+        && !source.contains("%TAG")
         && let Some(filled) = filled(&source)
         && document(&filled, cx).is_ok()
     {
@@ -294,13 +296,42 @@ fn constructed(tag: &Tag, scalar: &str, at: u64, cx: &mut Cx<'_, '_>) {
 
 /// Tags in a text that does not parse.
 fn scan(source: &str, cx: &mut Cx<'_, '_>) {
-    for marker in ["!!python/", "!<tag:yaml.org,2002:python/", "!new:", "!apply:"] {
-        for (at, _) in source.match_indices(marker) {
-            let rest = source.get(at..).unwrap_or_default();
-            let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-            let suffix = rest.get(..end).unwrap_or_default().trim_start_matches('!').to_owned();
-            let tag = Tag { handle: "!".to_owned(), suffix };
+    const MARKERS: [&str; 4] = ["!!python/", "!<tag:yaml.org,2002:python/", "!new:", "!apply:"];
+    let ends = |letter: char| letter.is_whitespace() || matches!(letter, '\'' | '"' | ',' | '}' | ']');
+    let mut reached = 0;
+    for (at, _) in source.match_indices('!').filter(|(at, _)| !source.get(..*at).is_some_and(|all| all.ends_with('!')))
+    {
+        if at < reached {
+            continue;
+        }
+        let rest = source.get(at..).unwrap_or_default();
+        let end = if rest.starts_with("!<") { rest.find('>') } else { rest.find(ends) }.unwrap_or(rest.len());
+        reached = at.saturating_add(end);
+        let written = unescaped(rest.get(..end).unwrap_or_default());
+        if MARKERS.iter().any(|marker| written.starts_with(marker)) {
+            let tag = Tag { handle: "!".to_owned(), suffix: written.trim_start_matches('!').to_owned() };
             constructed(&tag, "", to_u64(at), cx);
         }
     }
+}
+
+/// A tag with the letters that are written by their numbers, as in addresses
+/// (YAML 1.2, section 5.6).
+fn unescaped(tag: &str) -> String {
+    let mut parts = tag.split('%');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let letter = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(u8::is_ascii);
+        match letter {
+            Some(letter) => {
+                out.push(char::from(letter));
+                out.push_str(part.get(2..).unwrap_or_default());
+            }
+            None => {
+                out.push('%');
+                out.push_str(part);
+            }
+        }
+    }
+    out
 }
