@@ -139,7 +139,7 @@ def paddle(corpus):
     corpus.add("paddle/py-func.json", MALICIOUS, pir("1.data", "1.py_func", "1.fetch"), "a program of PaddlePaddle 3 with py_func", "calls Python by a number")
     corpus.add("paddle/save-outside.json", MALICIOUS, pir("1.save_combine", attributes=path), "a program of PaddlePaddle 3 that saves to /etc/cron.d", "running it writes the file")
     shuffled = dict(reversed(json.loads(pir("1.save_combine", attributes=path)).items()))
-    corpus.add("paddle/save-outside-shuffled.json", MALICIOUS, "\n" * 2000 + json.dumps(shuffled).replace('"pir"', r'"\u0070ir"'), "the same with its magic escaped, at the end", "the reader of JSON does not mind")
+    corpus.add("paddle/save-outside-shuffled.json", MALICIOUS, "\n" * 3000 + json.dumps(shuffled).replace('"pir"', r'"\u0070ir"'), "the same with its magic escaped, at the end", "the reader of JSON does not mind")
     corpus.add("paddle/py-func.pdmodel", MALICIOUS, program("feed", "py_func", "fetch"), "a program with py_func", "calls Python by a number")
 
 

@@ -171,6 +171,7 @@ def python(corpus):
     add("custom-code/config.json", CLEAN, pretty(auto_map), "auto_map to the files beside it", "custom code is common: a note, and a verdict on the code")
     add("custom-code/modeling_sample.py", CLEAN, MODELING, "an honest modeling file with model.eval() and torch.compile", "honest custom code is no more than custom code")
     add("custom-code/configuration_sample.py", CLEAN, CONFIGURATION, "an honest configuration file", "the same")
+    add("remote-code-behind-blanks/config.json", SUSPICIOUS, " " * 60_000 + pretty({**auto_map, "auto_map": {"AutoModel": "weighin/other-repository--modeling_sample.SampleModel"}}), "the same behind 60,000 blanks", "readers of JSON pass over them")
     add("remote-code/config.json", SUSPICIOUS, pretty({**auto_map, "auto_map": {"AutoModel": "weighin/other-repository--modeling_sample.SampleModel"}}), "auto_map to another repository's code", "the code is fetched from elsewhere")
     for case, source, what in [
         ("system-on-import", f"import os\nos.system({COMMAND!r})\n", "os.system at the top level"),

@@ -51,9 +51,16 @@ impl Format for Json {
     }
 
     fn recognise(&self, head: &Head<'_>) -> Match {
-        let start = head.first.get(..head.first.len().min(1024)).unwrap_or_default();
+        // Blanks before a document are as many as its author likes; letters of
+        // UTF-16 and UTF-32 keep their places.
+        let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0;
+        let blanks = head.first.iter().position(|byte| !blank(byte)).unwrap_or(head.first.len()) & !3;
+        let start = head.first.get(blanks..).unwrap_or_default();
+        let start = start.get(..start.len().min(1024)).unwrap_or_default();
+        let only_blanks = start.iter().all(blank);
         match (begins(&documents::decoded(start)), head.is_named(NAMED)) {
             (true, _) => Match::Likely,
+            (false, true) if only_blanks && !head.first.is_empty() => Match::Likely,
             (false, true) => Match::Name,
             _ => Match::No,
         }

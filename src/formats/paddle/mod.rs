@@ -17,6 +17,9 @@ use crate::stop::Stop;
 /// Operators that open the file that they name.
 const FILES: [&str; 4] = ["load", "load_combine", "save", "save_combine"];
 
+/// First bytes that tell JSON from protobuf, blanks included.
+const HEAD: u64 = 64 * 1024;
+
 /// The PaddlePaddle reader.
 pub struct Paddle;
 
@@ -57,7 +60,7 @@ impl Format for Paddle {
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         let mut uses = Uses::new();
-        let json = pir::is_json(&input.prefix(pir::START).all(pir::START)?);
+        let json = pir::is_json(&input.prefix(HEAD).all(HEAD)?);
         let outcome = if json { pir::read(input, &mut uses, cx) } else { blocks(input, &mut uses, cx) };
         for (name, (count, at)) in uses {
             // Names of PIR say which dialect an operator is of.

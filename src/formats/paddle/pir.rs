@@ -3,6 +3,7 @@
 //! (`paddle/fluid/pir/serialize_deserialize/include/schema.h`).
 
 use crate::engine::Cx;
+use crate::formats::json;
 use crate::input::Input;
 use crate::json::{Event, Events};
 use crate::stop::Stop;
@@ -10,19 +11,19 @@ use crate::stop::Stop;
 use super::{FILES, Uses, count, opens};
 
 /// Bytes at the start in which the magic stands.
-pub(super) const START: u64 = 1024;
+const START: usize = 1024;
 
 /// Whether a document begins with `base_code`, which has the magic.
 pub(super) fn begins(first: &[u8]) -> bool {
-    let start = first.get(..first.len().min(1024)).unwrap_or(first);
+    let start = first.get(..first.len().min(START)).unwrap_or(first);
     let compact: Vec<u8> = start.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     compact.starts_with(b"{") && memchr::memmem::find(&compact, b"\"magic\":\"pir\"").is_some()
 }
 
-/// Whether a program is in JSON: no message of protobuf begins so, since no
-/// field of theirs is a group.
+/// Whether a program is in JSON: a message of protobuf begins with a line end,
+/// the length of a block and its number.
 pub(super) fn is_json(first: &[u8]) -> bool {
-    first.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
+    json::begins(first) || first.iter().all(u8::is_ascii_whitespace)
 }
 
 /// An object or array that is open.
