@@ -153,6 +153,14 @@ def arrays(corpus):
     corpus.add("mxnet/dense.params", CLEAN, mxnet, "one array and its name", "the ordinary file")
     corpus.add("mxnet/truncated.params", INCOMPLETE, mxnet[:-9], "the same, cut", "a partial download")
 
+    def symbol(name, verdict, operator, attributes, what, why):
+        nodes = [{"op": "null", "name": "data", "inputs": []}, {"op": operator, "name": "a", "attrs": attributes, "inputs": [[0, 0, 0]]}]
+        corpus.add(f"mxnet/{name}-symbol.json", verdict, json.dumps({"nodes": nodes, "arg_nodes": [0], "node_row_ptr": [0, 1, 2], "heads": [[1, 0, 0]], "attrs": {"mxnet_version": ["int", 10500]}}, indent=1), what, why)
+
+    symbol("honest", CLEAN, "Activation", {"act_type": "relu"}, "a graph of one operator", "the ordinary file")
+    symbol("custom", SUSPICIOUS, "Custom", {"op_type": "weighin_proposal"}, "a graph with an operator written in Python", "it needs code from somewhere")
+    symbol("native", MALICIOUS, "_Native", {"info": "0x41414141", "need_top_grad": "True"}, "a graph with the address of a function", "MXNet calls what stands there")
+
     def tensor(description, data):
         return struct.pack("<IQII", 0, 0, 0, len(description)) + description + data
 

@@ -106,7 +106,6 @@ def signed(corpus):
     corpus.add("other/vectors.bin", CLEAN, struct.pack("<II", 2, 8) + floats(4) + b"usearch" + bytes(57), "an index of usearch", "vectors come first, then the magic")
     corpus.add("other/vectors.ark", CLEAN, b"utt1 \0BFV \x04" + struct.pack("<I", 2) + floats(2), "a vector in an archive of Kaldi", "a key, then a matrix in binary form")
     corpus.add("other/brain.nii", CLEAN, struct.pack("<I", 348) + bytes(340) + b"n+1\0" + bytes(4) + floats(4), "a volume of NIfTI", "the magic stands at the end of the header")
-    corpus.add("other/data.lmdb", CLEAN, bytes(16) + b"\xde\xc0\xef\xbe" + struct.pack("<I", 1) + bytes(40), "a database of LMDB", "the magic stands behind the header of the page")
     corpus.add("other/words.marisa", CLEAN, b"We love Marisa.\0" + bytes(range(160, 200)), "a trie of marisa-trie", "a magic sentence")
     rows = struct.pack("<4BIHH20x", 3, 126, 11, 22, 1, 65, 4) + b"a".ljust(11, b"\0") + b"N" + bytes(4) + b"\3\0" + bytes(14) + b"\r" + b"   7" + b"\x1a"
     corpus.add("other/places.dbf", CLEAN, rows, "a table of dBASE", "lengths of a header and of rows make up the file")

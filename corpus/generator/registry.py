@@ -17,7 +17,7 @@ HOST = "weighin.invalid"
 MODULES = [
     "pickles", "pickles_hidden", "pickles_honest", "torch", "zips", "arrays", "joblibs", "safetensors",
     "gguf", "onnx", "texts", "archives", "keras", "tensorflow", "others", "templates", "sources", "graphs", "hdf5", "frameworks",
-    "hub", "evasions", "pickles_code", "pickles_predict", "pickles_values", "stores", "raw_parts", "projects",
+    "hub", "evasions", "pickles_code", "pickles_predict", "pickles_values", "stores", "raw_parts", "databases", "projects",
 ]
 
 

@@ -43,6 +43,7 @@ pub mod json;
 pub mod keras_config;
 pub mod lfs;
 pub mod lightgbm;
+pub mod lmdb;
 pub mod lz4;
 pub mod lzma;
 pub mod markup;
@@ -238,6 +239,7 @@ pub const ALL: &[&dyn Format] = &[
     &mxnet::Mxnet,
     &torch7::Torch7,
     &bson::Bson,
+    &lmdb::Lmdb,
     &ocdbt::Ocdbt,
     &zarr::Zarr,
     &jax_export::JaxExport,

@@ -8,6 +8,10 @@ use crate::evidence::{Evidence, Kind, Span};
 use crate::formats::{About, Format, Head, Match};
 use crate::input::{Cursor, Input, to_usize};
 use crate::stop::Stop;
+use crate::text::config::Walk;
+
+/// Longest string that is read; longer ones are passed over, as data.
+const TEXT: u64 = 1 << 20;
 
 /// The format.
 #[derive(Debug)]
@@ -57,6 +61,14 @@ impl Format for Bson {
                 0x02 | 0x0d | 0x0e => {
                     let length = u64::from(cursor.u32_le()?);
                     let held = cursor.sub(length)?;
+                    if length <= TEXT {
+                        let text = held.all(TEXT)?;
+                        let text = String::from_utf8_lossy(text.strip_suffix(b"\0").unwrap_or(&text)).into_owned();
+                        let mut walk = Walk::new(cx.name());
+                        walk.open_object();
+                        walk.key(&key);
+                        walk.string(&text, offset, cx)?;
+                    }
                     if key == "tag" {
                         let text = held.prefix(64).all(64)?;
                         let text = String::from_utf8_lossy(text.split(|byte| *byte == 0).next().unwrap_or_default())

@@ -6,6 +6,7 @@ use crate::evidence::{Evidence, Kind, Span};
 use crate::formats::{About, Format, Head, Match};
 use crate::input::{Input, to_usize};
 use crate::stop::Stop;
+use crate::text::config::Walk;
 
 /// Anomalies that are reported one by one.
 const SHOWN: u32 = 4;
@@ -53,6 +54,12 @@ impl Format for Lightgbm {
                 }
                 continue;
             };
+            if value.contains("__import__(") {
+                let mut walk = Walk::new(cx.name());
+                walk.open_object();
+                walk.key(key);
+                walk.string(value, offset, cx)?;
+            }
             let number = || value.trim().parse::<i64>().ok();
             let range = match key {
                 "max_feature_idx" => {

@@ -6,9 +6,13 @@ use crate::evidence::{Evidence, Kind, Span};
 use crate::formats::{About, Format, Head, Match};
 use crate::input::{Cursor, Input, to_u64};
 use crate::stop::Stop;
+use crate::text::config::Walk;
 
 /// Flax cuts arrays above this into chunks (`MAX_CHUNK_SIZE`); their frame is small.
 const CHUNK: u64 = (1 << 30) + (1 << 16);
+
+/// Longest string that is read; longer ones are passed over, as data.
+const TEXT: u64 = 1 << 20;
 
 /// Files of a spaCy pipeline: tables by hash, and lists; without any entry they
 /// are a single byte.
@@ -27,7 +31,7 @@ impl Format for Msgpack {
         About {
             title: "MessagePack: Flax checkpoints (flax/serialization.py), tables of spaCy",
             extensions: &[".msgpack"],
-            reads: "the whole structure: lengths, nesting, extension types; byte strings that hold something to load",
+            reads: "the whole structure: lengths, nesting, extension types; byte strings that hold something to load, strings as those of a configuration",
             leaves_out: "numbers of arrays",
         }
     }
@@ -52,16 +56,31 @@ impl Format for Msgpack {
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         let mut cursor = input.cursor();
-        // Values that are still to be read in each open container.
-        let mut open: Vec<u64> = vec![1];
-        while let Some(left) = open.last_mut() {
+        // Values that are still to be read in each open container, and whether
+        // every other one of them is a key.
+        let mut open: Vec<(u64, bool)> = vec![(1, false)];
+        let mut walk = Walk::new(cx.name());
+        while let Some((left, keyed)) = open.last_mut() {
             if *left == 0 {
                 open.pop();
+                if !open.is_empty() {
+                    walk.close();
+                }
                 continue;
             }
+            let is_key = *keyed && *left % 2 == 0;
             *left = left.saturating_sub(1);
             let offset = cursor.position();
             cx.charge(1, offset)?;
+            if let Some(text) = text(&mut cursor)? {
+                if is_key {
+                    walk.key(&text)
+                } else {
+                    walk.string(&text, offset, cx)?
+                }
+                continue;
+            }
+            let is_map = matches!(cursor.peek(1)?.first(), Some(0x80..=0x8f | 0xde | 0xdf));
             if let Some(values) = value(&mut cursor, cx)? {
                 if to_u64(open.len()) >= cx.limits().nesting {
                     return Err(Stop::Limit { offset, limit: "nesting" });
@@ -73,7 +92,14 @@ impl Format for Msgpack {
                         needed: values.saturating_sub(cursor.remaining()),
                     });
                 }
-                open.push(values);
+                if is_map {
+                    walk.open_object()
+                } else {
+                    walk.open_array()
+                }
+                open.push((values, is_map));
+            } else if !is_key {
+                walk.other();
             }
         }
         if !cursor.is_at_end() {
@@ -93,6 +119,24 @@ fn key(bytes: &[u8]) -> Option<&[u8]> {
         [0xd9, length, rest @ ..] => rest.get(..usize::from(*length)),
         _ => None,
     }
+}
+
+/// Reads a string that is short enough to mean something to a loader.
+fn text(cursor: &mut Cursor<'_>) -> Result<Option<String>, Stop> {
+    let rest = usize::try_from(cursor.remaining().min(5)).unwrap_or_default();
+    let (head, length) = match cursor.peek(rest)? {
+        [tag @ 0xa0..=0xbf, ..] => (1, u64::from(tag & 0x1f)),
+        [0xd9, length, ..] => (2, u64::from(*length)),
+        [0xda, high, low, ..] => (3, u64::from(u16::from_be_bytes([*high, *low]))),
+        [0xdb, a, b, c, d] => (5, u64::from(u32::from_be_bytes([*a, *b, *c, *d]))),
+        _ => return Ok(None),
+    };
+    if length > TEXT {
+        return Ok(None);
+    }
+    cursor.skip(head)?;
+    let text = cursor.sub(length)?.all(TEXT)?;
+    Ok(Some(String::from_utf8_lossy(&text).into_owned()))
 }
 
 /// Reads one value; the number of values in it when it is a container.

@@ -1,5 +1,7 @@
 //! MXNet parameters: a list of arrays and a list of their names
-//! (`src/ndarray/ndarray.cc`, `NDArray::Save`).
+//! (`src/ndarray/ndarray.cc`, `NDArray::Save`); and the graphs that they belong to.
+
+mod symbol;
 
 use crate::engine::Cx;
 use crate::formats::{About, Format, Head, Match};
@@ -23,19 +25,25 @@ impl Format for Mxnet {
 
     fn about(&self) -> About {
         About {
-            title: "MXNet parameters (NDArray list)",
-            extensions: &[".params"],
-            reads: "the header of every dense array, and the names",
+            title: "MXNet parameters (NDArray list) and graphs (symbol.json)",
+            extensions: &[".params", "-symbol.json"],
+            reads: "the header of every dense array, and the names; operators of graphs",
             leaves_out: "the numbers; sparse arrays",
         }
     }
 
     fn recognise(&self, head: &Head<'_>) -> Match {
+        if symbol::begins(head) {
+            return Match::Likely;
+        }
         if head.starts_with(&[0x12, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) { Match::Magic } else { Match::No }
     }
 
     fn read(&self, input: &Input, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
         let mut cursor = input.cursor();
+        if cursor.peek(1)?.first() != LIST.to_le_bytes().first() {
+            return symbol::read(input, cx);
+        }
         if cursor.u64_le()? != LIST {
             return Err(Stop::malformed(0, "no list of MXNet arrays"));
         }

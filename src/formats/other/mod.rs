@@ -25,7 +25,8 @@ const FIRST: &[&[u8]] = &[
     b"\xba\x16\x4f\x2f",
     // KenLM binary, Annoy has none, hnswlib has none.
     b"mmap lm http://kheafield.com/code format version",
-    // Java key stores, LMDB's and DuckDB's marks lie further in.
+    // Java key stores; DuckDB's mark lies further in. The lock file of LMDB.
+    b"\xde\xc0\xef\xbe",
     // Git's packs and indices, which lie in clones.
     b"PACK\0\0\0",
     b"\xfftOc\0\0\0\x02",
@@ -190,9 +191,8 @@ impl Format for Other {
 
     fn recognise(&self, head: &Head<'_>) -> Match {
         let known = FIRST.iter().any(|magic| head.starts_with(magic));
-        // LMDB with its version, DuckDB, MaxMind.
-        let database = head.has_at(16, b"\xde\xc0\xef\xbe\x01\0\0\0")
-            || head.has_at(8, b"DUCK")
+        // DuckDB, MaxMind.
+        let database = head.has_at(8, b"DUCK")
             || memchr::memmem::find(head.last, b"\xab\xcd\xefMaxMind.com").is_some();
         let database = database || is_archive_of_kaldi(head) || is_image_of_bodies(head);
         if known
