@@ -19,7 +19,7 @@ pub(crate) enum Base85 {
 /// Decodes base32 (RFC 4648), in capitals or not; `hex` for the alphabet that
 /// begins with the decimal digits.
 pub(crate) fn base32(digits: &[u8], hex: bool) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(digits.len() / 8 * 5);
+    let mut out = Vec::with_capacity(digits.len());
     let (mut held, mut bits) = (0_u32, 0_u32);
     for digit in digits.iter().filter(|digit| !digit.is_ascii_whitespace() && **digit != b'=') {
         let value = if hex {
@@ -51,7 +51,7 @@ pub(crate) fn base85(digits: &[u8], which: Base85) -> Option<Vec<u8>> {
         }
         Base85::Rfc1924 | Base85::Z85 => digits,
     };
-    let mut out = Vec::with_capacity(digits.len() / 5 * 4);
+    let mut out = Vec::with_capacity(digits.len());
     let (mut word, mut held) = (0_u32, 0_u32);
     for digit in digits.iter().filter(|digit| !digit.is_ascii_whitespace()) {
         // Adobe writes four zeros as one letter.

@@ -63,7 +63,7 @@ pub(crate) fn slow(pattern: &str) -> Option<(&'static str, String)> {
             }
             ')' => {
                 at = at.saturating_add(1);
-                let Some(mut closed) = open.pop().filter(|_| !open.is_empty()) else { return None };
+                let mut closed = open.pop().filter(|_| !open.is_empty())?;
                 if let Some(part) = closed.alternative() {
                     return Some(("nested", part));
                 }

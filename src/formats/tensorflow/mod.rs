@@ -188,8 +188,7 @@ fn is_library(shape: &Shape, bytes: &[u8]) -> bool {
 /// begins with a name, or its body has nodes.
 fn is_function(function: &Shape, bytes: &[u8]) -> bool {
     let signature = function.bytes(1, bytes).is_some_and(|signature| {
-        Shape::of(signature, len_of(function.first(1)))
-            .is_some_and(|op| op.bytes(1, signature).is_some_and(|name| is_name(name)))
+        Shape::of(signature, len_of(function.first(1))).is_some_and(|op| op.bytes(1, signature).is_some_and(is_name))
     });
     signature || has_node(function, 3, bytes).is_some()
 }

@@ -71,7 +71,7 @@ impl<'s> Tokens<'s> {
                 let body = rest.get(1..).unwrap_or_default();
                 let length = end(body, first);
                 let close = body.get(length..).is_some_and(|after| after.starts_with(first));
-                self.at = at.saturating_add(length).saturating_add(1 + usize::from(close));
+                self.at = at.saturating_add(length).saturating_add(1).saturating_add(usize::from(close));
                 return Some((to_u64(at), Token::Text(unescaped(body.get(..length).unwrap_or_default()))));
             }
             let length = if is_word(first) {
