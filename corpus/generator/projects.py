@@ -94,6 +94,7 @@ def servers(corpus):
     library = 'library {\n  function {\n    signature { name: "f" }\n    node_def { name: "p" op: %s }\n  }\n}\n'
     add("graph.pb", MALICIOUS, library % '"PyFunc"', "a GraphDef in text, named as the binary one, whose function calls Python", "text_format reads it under any name")
     add("graph.meta", MALICIOUS, "graph_def {\n" + library % '"Py" # one name\n "F\\165nc"' + "}\n", "a MetaGraphDef in text with an operator's name in two strings and an escape", "import_meta_graph reads either form")
+    add("graph-custom.pbtxt", SUSPICIOUS, 'node { name: "x" op: "Placeholder" }\nnode { name: "z" op: "WeighinRun" input: "x" attr { key: "library" value { s: "./weighin.so" } } }\n', "a graph in text with an operator that TensorFlow does not have, and a library", "needs a native library")
     add("graph-honest.pb", CLEAN, library % '"AddV2"', "a GraphDef in text whose function adds", "the ordinary file")
     environment = 'name: "m"\nbackend: "python"\nparameters: {\n  key: "EXECUTION_ENV_PATH",\n  value: { string_value: "%s" }\n}\n'
     add("config.pbtxt", CLEAN, environment % "$$TRITON_MODEL_DIRECTORY/env.tar.gz", "a Triton model with an environment in its folder", "the ordinary file")

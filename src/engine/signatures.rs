@@ -93,6 +93,7 @@ const RAW: &[&str] = &[
     "media",
     "msgpack",
     "other",
+    "database",
 ];
 
 /// Formats whose members are read by themselves; what else is in them belongs to

@@ -214,6 +214,7 @@ pub const ALL: &[&dyn Format] = &[
     &pyc::Pyc,
     &media::Media,
     &other::Other,
+    &other::Database,
     &lfs::Lfs,
     &dvc::Dvc,
     &empty::Empty,

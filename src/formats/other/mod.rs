@@ -14,7 +14,6 @@ pub struct Other;
 
 /// Signatures at the beginning.
 const FIRST: &[&[u8]] = &[
-    b"SQLite format 3\0",
     b"PAR1",
     b"ARROW1\0\0",
     // Feather version 1, Avro, ORC, LevelDB's manifest of TensorFlow events.
@@ -25,7 +24,7 @@ const FIRST: &[&[u8]] = &[
     b"\xba\x16\x4f\x2f",
     // KenLM binary, Annoy has none, hnswlib has none.
     b"mmap lm http://kheafield.com/code format version",
-    // Java key stores; DuckDB's mark lies further in. The lock file of LMDB.
+    // Java key stores. The lock file of LMDB.
     b"\xde\xc0\xef\xbe",
     // Git's packs and indices, which lie in clones.
     b"PACK\0\0\0",
@@ -162,6 +161,34 @@ fn is_caffe(head: &Head<'_>) -> bool {
             .is_some_and(|shape| shape.fields.iter().all(|(number, _)| matches!(number, 1..=8 | 100)))
 }
 
+/// Recognises databases, whose programs may keep pickles in them on purpose: see
+/// [`Format`].
+#[derive(Debug)]
+pub struct Database;
+
+impl Format for Database {
+    fn name(&self) -> &'static str {
+        "database"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "Databases: SQLite, DuckDB",
+            extensions: &[".db", ".sqlite", ".duckdb"],
+            reads: "the signature; all bytes for pickles and signatures of other things",
+            leaves_out: "rows in which a pickle is not in one piece",
+        }
+    }
+
+    fn recognise(&self, head: &Head<'_>) -> Match {
+        if head.starts_with(b"SQLite format 3\0") || head.has_at(8, b"DUCK") { Match::Magic } else { Match::No }
+    }
+
+    fn read(&self, _input: &Input, _cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
+        Ok(())
+    }
+}
+
 /// An Arrow IPC stream: the continuation mark and a length that is no more
 /// than a schema's.
 fn is_arrow_stream(head: &Head<'_>) -> bool {
@@ -182,8 +209,8 @@ impl Format for Other {
 
     fn about(&self) -> About {
         About {
-            title: "Data that nothing in is run of: SQLite, Parquet, Arrow, sentencepiece, CTranslate2, Caffe's weights, Treelite, CRFsuite, fastText, FAISS, event logs",
-            extensions: &[".parquet", ".arrow", ".db", ".sqlite", ".spm", ".faiss", ".index"],
+            title: "Data that nothing in is run of: Parquet, Arrow, sentencepiece, CTranslate2, Caffe's weights, Treelite, CRFsuite, fastText, FAISS, event logs",
+            extensions: &[".parquet", ".arrow", ".spm", ".faiss", ".index"],
             reads: "the signature; all bytes for signatures of other things",
             leaves_out: "the data",
         }
@@ -191,12 +218,10 @@ impl Format for Other {
 
     fn recognise(&self, head: &Head<'_>) -> Match {
         let known = FIRST.iter().any(|magic| head.starts_with(magic));
-        // DuckDB, MaxMind.
-        let database = head.has_at(8, b"DUCK")
-            || memchr::memmem::find(head.last, b"\xab\xcd\xefMaxMind.com").is_some();
-        let database = database || is_archive_of_kaldi(head) || is_image_of_bodies(head);
         if known
-            || database
+            || memchr::memmem::find(head.last, b"\xab\xcd\xefMaxMind.com").is_some()
+            || is_archive_of_kaldi(head)
+            || is_image_of_bodies(head)
             || is_sentencepiece(head)
             || is_ctranslate2(head)
             || is_caffe(head)

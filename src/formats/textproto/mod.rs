@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind, Span};
+use crate::formats::tensorflow::ops;
 use crate::formats::{About, Format, Head, Match, reference};
 use crate::input::{Input, to_u64};
 use crate::stop::Stop;
@@ -72,8 +73,7 @@ impl Format for TextProto {
         // The field before a string, and the two strings before this one.
         let (mut field, mut last) = (String::new(), String::new());
         let mut python = false;
-        let mut uses: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-        let mut outside = None;
+        let mut graph = Graph::default();
         while let Some((at, token)) = tokens.next() {
             cx.charge(1, at)?;
             match token {
@@ -82,12 +82,10 @@ impl Format for TextProto {
                     let value: &str = &value;
                     let span = Span::new(at, to_u64(value.len()).saturating_add(2));
                     python |= field == "type" && value == "Python";
-                    if field == "op" && !SAVER.iter().any(|saver| value.starts_with(saver)) {
-                        let used = uses.entry(text::excerpt(value, 120)).or_insert((0, at));
-                        used.0 = used.0.saturating_add(1);
-                    }
-                    if matches!(field.as_str(), "string_val" | "s") && reference::classify(value) != "inside" {
-                        outside.get_or_insert_with(|| text::excerpt(value, 200));
+                    match field.as_str() {
+                        "op" => graph.operator(value, at),
+                        "string_val" | "s" => graph.text(value),
+                        _ => {}
                     }
                     if python && field == "module" {
                         let evidence = Evidence::new(Kind::ReferenceCode, text::excerpt(value, 120), span);
@@ -104,14 +102,52 @@ impl Format for TextProto {
                 }
             }
         }
-        for (op, (count, at)) in uses {
+        graph.finish(cx);
+        Ok(())
+    }
+}
+
+/// Operators of a graph, in the order of the text.
+#[derive(Debug, Default)]
+struct Graph {
+    /// By name: how often, where first, and a place among its own attributes.
+    uses: BTreeMap<String, (u64, u64, Option<String>)>,
+    /// The operator whose attributes come next.
+    current: String,
+    /// A place that a constant holds, whichever operator it is handed to.
+    outside: Option<String>,
+}
+
+impl Graph {
+    fn operator(&mut self, name: &str, at: u64) {
+        self.current = text::excerpt(name, 120);
+        if !SAVER.iter().any(|saver| name.starts_with(saver)) {
+            let used = self.uses.entry(self.current.clone()).or_insert((0, at, None));
+            used.0 = used.0.saturating_add(1);
+        }
+    }
+
+    fn text(&mut self, value: &str) {
+        let library = [".so", ".dll", ".dylib", ".pyd"].iter().any(|ending| value.ends_with(ending));
+        if !library && reference::classify(value) == "inside" {
+            return;
+        }
+        let own = self.uses.get_mut(&self.current).filter(|_| self.current != "Const");
+        let place = own.map_or(&mut self.outside, |(_, _, own)| own);
+        place.get_or_insert_with(|| text::excerpt(value, 200));
+    }
+
+    fn finish(self, cx: &mut Cx<'_, '_>) {
+        for (op, (count, at, own)) in self.uses {
             let evidence = Evidence::new(Kind::OperatorUse, format!("tensorflow::{op}"), Span::at(at));
-            let evidence = evidence.with("count", count.to_string());
-            cx.push(match &outside {
-                Some(path) => evidence.with("constant", path.clone()).with("path", reference::classify(path)),
+            let evidence = evidence.with("count", count.to_string()).with("origin", ops::origin(&op));
+            cx.push(match own.or_else(|| self.outside.clone()) {
+                Some(path) => {
+                    let place = reference::classify(&path);
+                    evidence.with("constant", path).with("path", place)
+                }
                 None => evidence,
             });
         }
-        Ok(())
     }
 }
