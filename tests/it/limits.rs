@@ -204,3 +204,16 @@ fn checksums_of_large_members_are_compared() {
     assert!(findings("zip/tampered-honest-crc.zip").contains(&"ARC005".to_owned()));
     assert!(!findings("zip/honest.zip").contains(&"ARC005".to_owned()));
 }
+
+#[test]
+fn words_of_a_vocabulary_make_no_document_of_another_kind() {
+    let words = |from: u32| (from..from + 9_000).map(|word| format!("\"word{word}\": {word}, ")).collect::<String>();
+    let document = |value: &str| {
+        let middle = format!("\"class_name\": {value}, \"config\": {value}, ");
+        format!("{{{}{middle}{}\"end\": 1}}", words(0), words(10_000)).into_bytes()
+    };
+    let vocabulary = limited(&[("nodes", 100)], "vocab.json", &document("7"));
+    assert_eq!(vocabulary.verdict, Verdict::Clean, "{:?}", vocabulary.gaps);
+    // The same words over objects are what a layer of Keras has, and are read as one.
+    assert_eq!(limited(&[("nodes", 100)], "vocab.json", &document("{}")).verdict, Verdict::Incomplete);
+}

@@ -25,6 +25,9 @@ const KINDS: [(&str, [&[&str]; 2]); 10] = [
     ("shards", [&["dataPath"], &["byteOffset"]]),
 ];
 
+/// Keys among these that stand for numbers.
+const NUMBERS: &[&str] = &["nbformat", "byteOffset"];
+
 /// Which groups of keys a document has.
 #[derive(Debug, Default)]
 pub(super) struct Kinds {
@@ -32,8 +35,12 @@ pub(super) struct Kinds {
 }
 
 impl Kinds {
-    /// Notes a key of any object.
-    pub(super) fn key(&mut self, key: &str) {
+    /// Notes a key of any object. The words of a vocabulary are keys of numbers,
+    /// which only the second of these are otherwise.
+    pub(super) fn key(&mut self, key: &str, number: bool) {
+        if number && !NUMBERS.contains(&key) {
+            return;
+        }
         for ((_, groups), seen) in KINDS.iter().zip(&mut self.seen) {
             for (group, seen) in groups.iter().zip(seen) {
                 *seen |= group.contains(&key);

@@ -131,16 +131,20 @@ fn documents(bytes: &[u8], kinds: &mut documents::Kinds, cx: &mut Cx<'_, '_>) ->
 
 fn document(events: &mut Events<'_>, base: u64, kinds: &mut documents::Kinds, cx: &mut Cx<'_, '_>) -> Result<(), Stop> {
     let mut walk = Walk::new(cx.name());
+    let mut keyed: Option<String> = None;
     while let Some((offset, event)) = events.next()? {
         cx.charge(1, offset)?;
         let offset = offset.saturating_add(base);
+        if let Some(key) = keyed.take() {
+            kinds.key(&key, matches!(event, Event::Number(_)));
+        }
         match event {
             Event::BeginObject => walk.open_object(),
             Event::BeginArray => walk.open_array(),
             Event::EndObject | Event::EndArray => walk.close(),
             Event::Key(key) => {
-                kinds.key(&key);
                 walk.key(&key);
+                keyed = Some(key.into_owned());
             }
             Event::String(text) => walk.string(&text, offset, cx)?,
             Event::Bool(value) => walk.truth(value, offset, cx),

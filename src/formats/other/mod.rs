@@ -39,7 +39,8 @@ const FIRST: &[&[u8]] = &[
     b"CDF\x01",
     b"CDF\x02",
     b"CDF\x05",
-    // CRFsuite, marisa-trie, shapes of ESRI.
+    // CRFsuite, Sudachi's dictionaries, marisa-trie, shapes of ESRI.
+    b"SudachiBinaryDic",
     b"lCRF",
     b"We love Marisa.\0",
     b"\0\0\x27\x0a\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
