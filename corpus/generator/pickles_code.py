@@ -115,6 +115,13 @@ def made_classes(add):
         "a function that is called like a helper of Cython, and given a text", "Cython's are given a number")
     add("honest-array-subclass", CLEAN, call("numpy._core.multiarray._reconstruct", named("weighin_example.profiles.mparray"), (0,), b"b"), "an array of a subclass that is written in small letters",
         "numpy makes an array of it, and calls nothing")
+    def with_default(module, attribute, default, *args):
+        return Reduce(Reduce(GETATTR, (call(DILL + "_import_module", module), attribute, named(default))), args)
+
+    function = Reduce(named(DILL + "_create_function"), (call(DILL + "_create_code", *([0] * 6)), {}, "f", None, None))
+    add("dill-function-with-attribute", SUSPICIOUS, with_default("dill._dill", "_setattr", "builtins.setattr", function, "__doc__", "what it does"), "an attribute that dill sets on a function it carries", "the code of the function is what is to be looked at; setattr stands in for what older versions lack")
+    add("dill-default-called", MALICIOUS, with_default("dill._dill", "weighin", "os.system", COMMAND), "os.system in the place of an attribute that is not there", "a default is called when the attribute is missing")
+    add("dill-default-on-module", MALICIOUS, with_default("dill._dill", "_setattr", "builtins.setattr", named("pickle.loads"), "__code__", 1), "an attribute that is set on a function of pickle", "dill's helper sets whatever it is told to")
     add("honest-wrapped-kernel", CLEAN, call("bayes_opt.parameter.wrap_kernel", NewObj(named("sklearn.gaussian_process.kernels.Matern"), (), {"nu": 2.5}), named("numpy.round")),
         "a kernel whose inputs are rounded", "the function is called when the model predicts")
     add("wrapped-kernel-evil", MALICIOUS, call("bayes_opt.parameter.wrap_kernel", NewObj(named("sklearn.gaussian_process.kernels.Matern"), (), {"nu": 2.5}), SYSTEM),

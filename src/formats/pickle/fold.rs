@@ -152,6 +152,13 @@ impl Machine<'_> {
                 let attribute = self.text_of(*attribute)?;
                 let known = self.name_of(*object).is_some() || self.type_name(*object).is_some();
                 let value = self.attribute(*object, &attribute, "getattr");
+                // dill writes what older versions of it lack with what stands in for it.
+                if let Some(default) = args.get(2).copied()
+                    && self.name_of(value) == Some("dill._dill._setattr")
+                    && self.name_of(default) == Some("builtins.setattr")
+                {
+                    self.mark_used(default);
+                }
                 Some(Folded { value, settled: known })
             }
             ("builtins.__import__", [module, ..]) => {
