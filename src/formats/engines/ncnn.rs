@@ -214,7 +214,7 @@ impl Parameters {
         }
         match self.get(8) {
             0 => {}
-            ..=3 => loads.extend([floats(times(&[hidden, gates])?); 2]),
+            1..=3 => loads.extend([floats(times(&[hidden, gates])?); 2]),
             _ => return None,
         }
         Some(loads)
@@ -236,7 +236,7 @@ impl Parameters {
         ];
         match self.get(18) {
             0 => {}
-            ..=3 => loads.extend([floats(embed), floats(embed), floats(embed), floats(1)]),
+            1..=3 => loads.extend([floats(embed), floats(embed), floats(embed), floats(1)]),
             _ => return None,
         }
         Some(loads)
@@ -261,7 +261,7 @@ impl Parameters {
         }
         match self.get(18) {
             0 => {}
-            ..=3 => {
+            1..=3 => {
                 loads.extend(self.when(4, m));
                 loads.extend(self.when(5, 1));
             }

@@ -238,7 +238,7 @@ pub(super) fn is_bland(machine: &Machine<'_>, class: &str, args: &[Value]) -> bo
     match machine.arena.get(*value) {
         Some(Node::Container { shape: Shape::Tuple, .. }) => {
             let items = machine.arena.items(*value, TEXTS);
-            items.len() < TEXTS && items.into_iter().all(|item| number(item))
+            items.len() < TEXTS && items.into_iter().all(number)
         }
         Some(_) => false,
         None => number(*value),

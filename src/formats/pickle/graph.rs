@@ -295,10 +295,9 @@ impl Graph {
                     self.target(&assign.target)?;
                 }
                 Stmt::Expr(expression) => self.value(&expression.value, false)?,
-                Stmt::Return(result) => match &result.value {
-                    Some(value) => self.value(value, false)?,
-                    None => {}
-                },
+                Stmt::Return(result) => {
+                    result.value.iter().try_for_each(|value| self.value(value, false))?;
+                }
                 Stmt::Pass(_) => {}
                 _ => return None,
             }
