@@ -48,6 +48,19 @@ const COMMANDS: &[&str] = &[
     "script",
 ];
 
+/// Keys of an `MLmodel` whose values are joined to its folder.
+const MLFLOW_PATHS: &[&str] = &["code", "data", "model_data", "model_path", "pickled_model", "python_model"];
+
+/// Where the manifests of registries (OCI, Ollama) name content by its digest.
+const LAYERS: &[&str] = &["blobs", "config", "layers", "manifests"];
+
+/// Parts of a tokenizer that rewrite text on its way to the model and back.
+const REWRITERS: &[&str] = &["decoder", "normalizer", "post_processor", "pre_tokenizer"];
+
+/// Characters that a tokenizer has reason to put in the place of others: marks
+/// of spaces and quotes are shorter.
+const REWRITTEN: usize = 24;
+
 /// Keys of jsonpickle: any of them makes `jsonpickle.decode` import the name,
 /// and most construct or call it.
 const JSONPICKLE: &[&str] = &[
@@ -149,6 +162,7 @@ impl Walk {
         self.command(text, span, cx);
         self.pattern(text, span, cx)?;
         self.paths(text, span, cx);
+        self.rewritten(text, span, cx);
         self.payload(text, span, cx)
     }
 
@@ -169,6 +183,8 @@ impl Walk {
                 Some(("sentence-transformers", "call"))
             }
             "flow_class" | "custom_class_path" if is_dotted(text) => Some(("config", "call")),
+            // The library of a pipeline's part is imported, whichever it is.
+            _ if self.is_component() && crate::names::is_stdlib(text) => Some(("diffusers", "import")),
             _ if JSONPICKLE.contains(&key) => Some((
                 "jsonpickle",
                 if matches!(key, "py/type" | "py/class" | "py/mod" | "py/ref") { "import" } else { "call" },
@@ -201,6 +217,13 @@ impl Walk {
         );
     }
 
+    /// Whether this is the library of a part of a diffusers pipeline.
+    fn is_component(&self) -> bool {
+        self.file == "model_index.json"
+            && self.path.len() == 2
+            && self.path.last().is_some_and(|level| level.index == Some(1))
+    }
+
     /// Python that a hub's loader imports because a configuration says so.
     fn code(&self, text: &str, span: Span, cx: &mut Cx<'_, '_>) {
         let reference = if self.is_below("auto_map") {
@@ -212,10 +235,7 @@ impl Walk {
             (!text.starts_with("transformers") && !text.starts_with("diffusers")).then_some("library")
         } else if self.file == "modules.json" && self.key_at(0) == "type" && self.path.len() == 2 {
             (!text.starts_with("sentence_transformers.")).then_some("local")
-        } else if self.file == "model_index.json"
-            && self.path.len() == 2
-            && self.path.last().is_some_and(|level| level.index == Some(1))
-        {
+        } else if self.is_component() {
             is_foreign_component(text).then_some("local")
         } else if self.key_at(0) == "custom_pipeline" || self.key_at(0) == "custom_generate" {
             Some("remote")
@@ -285,7 +305,10 @@ impl Walk {
     /// Where shards are said to be.
     fn paths(&self, text: &str, span: Span, cx: &mut Cx<'_, '_>) {
         let is_path = self.is_below("weight_map") && self.path.len() == 2
-            || self.path.len() == 2 && self.file == "modules.json" && self.key_at(0) == "path";
+            || self.path.len() == 2 && self.file == "modules.json" && self.key_at(0) == "path"
+            || self.file == "mlmodel" && self.is_below("flavors") && MLFLOW_PATHS.contains(&self.key_at(0))
+            // A registry's client makes a path of it (CVE-2024-37032).
+            || self.key_at(0) == "digest" && LAYERS.iter().any(|list| self.is_below(list)) && text.contains(['/', '\\']);
         if !is_path {
             return;
         }
@@ -305,6 +328,19 @@ impl Walk {
                 .with("path", super::excerpt(text, PATH_SHOWN))
                 .with("by", self.shown()),
         );
+    }
+
+    /// Text that a tokenizer puts in.
+    fn rewritten(&self, text: &str, span: Span, cx: &mut Cx<'_, '_>) {
+        let rewriter = self.file == "tokenizer.json"
+            && matches!(self.key_at(0), "content" | "prepend")
+            && REWRITERS.iter().any(|part| self.is_below(part));
+        if rewriter && (text.contains("://") || text.chars().count() > REWRITTEN) {
+            cx.push(
+                Evidence::new(Kind::HuggingFaceFile, "tokenizer-rewrites", span)
+                    .with("detail", super::excerpt(text, PATH_SHOWN)),
+            );
+        }
     }
 
     /// Encoded pickles, documents inside strings, and expressions.

@@ -31,6 +31,9 @@ const KNOWN: &[&str] = &[
     "https://www.paddlepaddle.org.cn/",
 ];
 
+/// Where the largest forge has files as they are.
+const FORGE_FILES: &str = "https://raw.githubusercontent.com/";
+
 /// Settings of tools that install packages, and of projects that need some.
 const SETTINGS: &[&str] = &["pyproject.toml", "pipfile", "setup.cfg", "uv.toml", "pip.conf", "pip.ini"];
 
@@ -164,6 +167,10 @@ fn way(line: &str) -> Option<&'static str> {
             };
         }
         "--trusted-host" => return Some("trusted-host"),
+        // A list that is fetched says what is installed.
+        "-r" | "--requirement" | "-c" | "--constraint" if line.contains("://") => {
+            return Some(if known || address.starts_with(FORGE_FILES) { "known-address" } else { "address" });
+        }
         "-r" | "--requirement" | "-c" | "--constraint" => return None,
         _ => {}
     }
