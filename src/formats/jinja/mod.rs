@@ -5,6 +5,7 @@
 mod fold;
 mod lexer;
 mod tree;
+mod trigger;
 
 use minijinja::machinery::{self, ast};
 use minijinja::syntax::SyntaxConfig;
@@ -46,7 +47,7 @@ impl Format for Jinja {
             title: "Jinja chat templates (Jinja2 3.1 as transformers and llama-cpp-python render it)",
             extensions: NAMED,
             reads: "every expression: attributes, items, filters, names put together from pieces, loops",
-            leaves_out: "what the prompt says to the model",
+            leaves_out: "what the prompt says to the model, but for what it adds when a message has a certain word",
         }
     }
 

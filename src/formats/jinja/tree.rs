@@ -10,7 +10,7 @@ use crate::evidence::{Evidence, Kind, Span};
 use crate::text;
 
 use super::fold::{captured, fold, hides_text, integer, of_macro, positional};
-use super::{names_internals, shown};
+use super::{names_internals, shown, trigger};
 
 /// Iterations, characters or exponents that no prompt needs.
 const HUGE: i64 = 1_000_000;
@@ -51,12 +51,14 @@ struct Walk<'c, 'j, 'e, 's> {
     known: BTreeMap<String, String>,
     /// Names that the template binds itself.
     bound: Vec<String>,
+    /// Those that hold what a message says.
+    spoken: Vec<String>,
     loops: i64,
 }
 
 /// Looks at every expression of `tree`.
 pub(super) fn examine(tree: &Stmt<'_>, source: &str, cx: &mut Cx<'_, '_>) {
-    Walk { cx, source, known: BTreeMap::new(), bound: Vec::new(), loops: 1 }.statement(tree);
+    Walk { cx, source, known: BTreeMap::new(), bound: Vec::new(), spoken: Vec::new(), loops: 1 }.statement(tree);
 }
 
 /// Methods of texts that look attributes up as their text says.
@@ -92,6 +94,9 @@ impl Walk<'_, '_, '_, '_> {
             }
             Stmt::IfCond(node) => {
                 self.expression(&node.expr);
+                if let Some(added) = trigger::branch(node, &self.spoken).and_then(trigger::instructs) {
+                    self.triggered(&node.expr, &added);
+                }
                 self.block(&node.true_body);
                 self.block(&node.false_body);
             }
@@ -107,6 +112,11 @@ impl Walk<'_, '_, '_, '_> {
                 self.expression(&node.expr);
                 self.expression(&node.target);
                 self.namespace(&node.target, &node.expr);
+                if let Expr::Var(var) = &node.target
+                    && trigger::is_content(&node.expr, &self.spoken)
+                {
+                    self.spoken.push(var.id.to_owned());
+                }
                 let known = fold(&node.expr, &self.known);
                 self.bind(&node.target, known);
             }
@@ -199,6 +209,12 @@ impl Walk<'_, '_, '_, '_> {
         }
     }
 
+    /// Text that is added when a message says something.
+    fn triggered(&mut self, condition: &Expr<'_>, added: &str) {
+        let evidence = self.evidence(Kind::TemplateAnomaly, "triggered", condition);
+        self.cx.push(evidence.with("detail", text::excerpt(added.trim(), 160)));
+    }
+
     /// Another template is loaded: a chat template stands alone.
     fn loads(&mut self, name: &Expr<'_>) {
         self.expression(name);
@@ -232,6 +248,11 @@ impl Walk<'_, '_, '_, '_> {
             }
             Expr::IfExpr(node) => {
                 self.expression(&node.test_expr);
+                if trigger::asks(&node.test_expr, &self.spoken)
+                    && let Some(added) = trigger::instructs_by(&node.true_expr)
+                {
+                    self.triggered(&node.test_expr, &added);
+                }
                 self.expression(&node.true_expr);
                 if let Some(other) = &node.false_expr {
                     self.expression(other);
