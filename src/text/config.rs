@@ -360,7 +360,9 @@ impl Walk {
             let name = format!("{} (JSON)", self.shown());
             return cx.child_as("json", &name, Input::from(text.as_bytes()));
         }
-        if !self.is_below("vocab") && is_code_expression(text) {
+        // Cells of a notebook are code, and are read as such.
+        let cell = self.file.ends_with(".ipynb") && self.is_below("cells");
+        if !self.is_below("vocab") && !cell && is_code_expression(text) {
             cx.push(
                 Evidence::new(Kind::PythonAnomaly, "code-in-data", span)
                     .with("detail", super::excerpt(text, PATH_SHOWN)),

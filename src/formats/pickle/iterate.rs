@@ -132,8 +132,10 @@ impl Machine<'_> {
             ("builtins.sorted", [items]) => self.gives_data(*items),
             ("builtins.filter", [function, items]) => *function == Value::NONE && self.gives_data(*items),
             // Sums, where no function is given.
-            ("itertools.accumulate", [items]) => self.gives_data(*items),
-            ("itertools.accumulate", [items, function]) => *function == Value::NONE && self.gives_data(*items),
+            ("itertools.accumulate", [items]) => !self.is_text(*items) && self.gives_data(*items),
+            ("itertools.accumulate", [items, function]) => {
+                *function == Value::NONE && !self.is_text(*items) && self.gives_data(*items)
+            }
             ("builtins.map", [function, items @ ..]) => {
                 self.is_one_of(*function, CONVERTERS) && items.iter().all(|items| self.gives_data(*items))
             }
