@@ -48,6 +48,9 @@ def add_samples(corpus):
     add("subarray-object-evil.npy", MALICIOUS, npy("[('a', [('b', 'O', (2,))])]", "(1,)", EVIL), "an object field two levels down, without byte-order mark", "the same")
     add("claims-floats-evil.npy", MALICIOUS, npy("'<f4'", "(4,)", floats) + EVIL, f"{WHAT} behind the declared data", "bytes after the array are read too")
     add("evil-v3.npy", MALICIOUS, npy("'|O'", "(1,)", EVIL, version=3), "an evil object array, version 3.0", "every version carries pickles")
+    add("bytes-evil.npy", MALICIOUS, npy("'|u1'", f"({len(EVIL)},)", EVIL), f"an array of bytes that is a pickle: {WHAT}", "np.frombuffer(data) is an array of numbers to every reader")
+    add("string-evil.npy", MALICIOUS, npy(f"'|S{len(EVIL)}'", "()", EVIL), "the same as one string of bytes", "np.array(data) is a string")
+    add("picture.npy", CLEAN, npy("'|u1'", "(4, 8)", bytes([0x80, 4, 0x7F, 0x83]) + bytes(range(100, 128))), "a grey picture whose first values begin a pickle", "pixels may be any bytes")
     add("pickle-named.npy", MALICIOUS, EVIL, f"a bare pickle named .npy: {WHAT}", "np.load goes by the first bytes, not by the name")
     add("header-code.npy", SUSPICIOUS, npy("", "", bytes(16), header="{'descr': '<f4', 'fortran_order': False, 'shape': (__import__('os').getpid(),), }"),
         "a header with a call in it", "old readers evaluated the header")

@@ -6,6 +6,7 @@ mod literal;
 
 use crate::engine::Cx;
 use crate::evidence::{Evidence, Kind, Span};
+use crate::formats::hdf5;
 use crate::formats::stream;
 use crate::formats::{About, Format, Head, Match};
 use crate::input::{Cursor, Input, to_u64};
@@ -122,8 +123,22 @@ fn array(input: &Input, offset: u64, cx: &mut Cx<'_, '_>) -> Result<Option<u64>,
         rest(input, data, cx)?;
         return Ok(None);
     };
-    input.window(data, size)?;
+    let held = input.window(data, size)?;
+    if descr.zip(count).is_some_and(|(descr, count)| is_bytes(descr, count)) {
+        let head = held.prefix(16).all(16)?;
+        if hdf5::looks_loaded(&head) {
+            cx.data("data", held)?;
+        }
+    }
     Ok(Some(data.saturating_add(size)))
+}
+
+/// Whether an array is bytes rather than numbers: of a byte each, of no type,
+/// or one string of them.
+fn is_bytes(descr: &Literal, count: u64) -> bool {
+    let Literal::Text(code) = descr else { return false };
+    let code = code.trim_start_matches(['|', '<', '>', '=']);
+    matches!(code, "u1" | "i1") || code.starts_with('V') || code.starts_with('S') && count == 1
 }
 
 /// Examines what follows a header that says nothing about it.
@@ -158,6 +173,9 @@ fn fields<'h>(header: &'h Literal, span: Span, cx: &mut Cx<'_, '_>) -> (Option<&
         if found.is_none() {
             field(cx, "npy-header-keys", span, format!("no key {key}"));
         }
+    }
+    if order.is_some_and(|order| !matches!(order, Literal::Bool(_))) {
+        field(cx, "npy-header-keys", span, "fortran_order is neither True nor False".to_owned());
     }
     if let Some(Literal::Sequence(dimensions)) = shape
         && dimensions.len() > MAX_DIMENSIONS
