@@ -120,6 +120,10 @@ def made_classes(add):
 
     function = Reduce(named(DILL + "_create_function"), (call(DILL + "_create_code", *([0] * 6)), {}, "f", None, None))
     add("dill-function-with-attribute", SUSPICIOUS, with_default("dill._dill", "_setattr", "builtins.setattr", function, "__doc__", "what it does"), "an attribute that dill sets on a function it carries", "the code of the function is what is to be looked at; setattr stands in for what older versions lack")
+    add("dill-function-in-module", SUSPICIOUS, Reduce(named(DILL + "_create_function"), (call(DILL + "_create_code", *([0] * 6)), named("weighin_example.fitters.__dict__"), "f", None, None)),
+        "a function that dill carries, with the names of its module", "code that is carried sees what it asks for in any case")
+    add("dill-items-in-module", MALICIOUS, call(DILL + "_setitems", named("weighin_example.fitters.__dict__"), {"fit": named("weighin_example.helpers.prepare")}),
+        "an item that dill sets in the names of a module", "the module is another from then on")
     add("dill-default-called", MALICIOUS, with_default("dill._dill", "weighin", "os.system", COMMAND), "os.system in the place of an attribute that is not there", "a default is called when the attribute is missing")
     add("dill-default-on-module", MALICIOUS, with_default("dill._dill", "_setattr", "builtins.setattr", named("pickle.loads"), "__code__", 1), "an attribute that is set on a function of pickle", "dill's helper sets whatever it is told to")
     add("honest-wrapped-kernel", CLEAN, call("bayes_opt.parameter.wrap_kernel", NewObj(named("sklearn.gaussian_process.kernels.Matern"), (), {"nu": 2.5}), named("numpy.round")),

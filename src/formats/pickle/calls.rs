@@ -383,6 +383,10 @@ impl Machine<'_> {
             return;
         }
         self.mark_used(value);
+        if to == "dill._dill._create_function" && self.is_namespace(value) {
+            // The same, as dill writes those of a module that can be imported.
+            return;
+        }
         if self.log.callbacks.insert((to.to_owned(), name.clone())) {
             let call = format!("{to}(… {name} …)");
             let own = self.is_own_method(to, value, &name, bound);

@@ -147,6 +147,16 @@ impl Machine<'_> {
         }
     }
 
+    /// Whether a value is the dictionary of a module.
+    pub(super) fn is_namespace(&self, value: Value) -> bool {
+        match self.arena.get(value) {
+            Some(Node::Global(id)) => {
+                self.names.get(*id).is_some_and(|name| name.qualname == "__dict__" && !name.walks)
+            }
+            _ => false,
+        }
+    }
+
     /// How the stream spells a name that goes through another module.
     pub(super) fn walked_name(&self, value: Value) -> Option<&str> {
         match self.arena.get(value) {
