@@ -99,7 +99,8 @@ def seed_of(path, name, data):
     seed = Seed(path, name, data)
     decoded = decode(data)
     # joblib's arrays stand between the opcodes: such a stream is none of opcodes alone.
-    if decoded is None or b"NumpyArrayWrapper" in data:
+    # A table that is a pickle by chance is none any more when it is written otherwise.
+    if decoded is None or b"NumpyArrayWrapper" in data or name.endswith(".csv"):
         return seed
     ops, end = decoded
     ops = explicit(ops)

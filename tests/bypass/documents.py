@@ -131,7 +131,8 @@ def yaml_commented(data, rng):
 
 def yaml_marked(data, rng):
     """A document marker, a byte-order mark or other line ends."""
-    if yaml_lines(data) is None or b"\r" in data:
+    # Loaders refuse a document that directives follow without an end.
+    if yaml_lines(data) is None or b"\r" in data or data.startswith(b"%"):
         return None
     return rng.choice([
         lambda: codecs.BOM_UTF8 + data, lambda: b"---\n" + data, lambda: data.replace(b"\n", b"\r\n"),

@@ -12,11 +12,12 @@ use crate::limits::{HEAD_BYTES, TAIL_BYTES};
 use crate::stop::Stop;
 
 /// Formats, and the keys of which each group has one.
-const KINDS: [(&str, [&[&str]; 2]); 10] = [
+const KINDS: [(&str, [&[&str]; 2]); 11] = [
     ("keras-config", [&["class_name"], &["config"]]),
     ("notebook", [&["cells"], &["nbformat", "cell_type"]]),
     ("xgboost", [&["learner"], &["gradient_booster", "learner_model_param"]]),
     ("skops", [&["__loader__"], &["__module__", "__class__"]]),
+    ("mxnet", [&["nodes"], &["arg_nodes"]]),
     ("paddle", [&["base_code"], &["magic"]]),
     ("torchserve", [&["model"], &["handler"]]),
     ("shards", [&["weight_map"], &["weight_map"]]),

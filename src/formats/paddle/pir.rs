@@ -35,6 +35,10 @@ struct Open {
     operator: String,
     /// The text of an attribute, and where it stands.
     text: Option<(String, u64)>,
+    /// The attribute is the path of a file.
+    is_path: bool,
+    /// The paths among what it holds. Keys stand in any order.
+    paths: Vec<(String, u64)>,
 }
 
 /// The name of an operator with its dialect, where that is not one of
@@ -65,14 +69,14 @@ pub(super) fn read(input: &Input, uses: &mut Uses, cx: &mut Cx<'_, '_>) -> Resul
                 open.push(Open { key, ..Open::default() });
             }
             Event::EndObject | Event::EndArray => {
-                let closed = open.pop();
-                // What an attribute is called stands beside its value.
-                if let (Some(text), Some(around)) = (closed.and_then(|closed| closed.text), open.last_mut()) {
-                    around.text = Some(text);
+                if let Some(closed) = open.pop() {
+                    close(closed, open.last_mut(), cx);
                 }
             }
             Event::String(text) => {
-                string(&mut open, &std::mem::take(&mut key), &text, at, uses, cx);
+                if let Some(inner) = open.last_mut() {
+                    string(inner, &std::mem::take(&mut key), &text, at, uses, cx);
+                }
             }
             Event::Number(_) | Event::Bool(_) | Event::Null => key.clear(),
         }
@@ -80,8 +84,24 @@ pub(super) fn read(input: &Input, uses: &mut Uses, cx: &mut Cx<'_, '_>) -> Resul
     Ok(())
 }
 
-fn string(open: &mut [Open], key: &str, text: &str, at: u64, uses: &mut Uses, cx: &mut Cx<'_, '_>) {
-    let Some(inner) = open.last_mut() else { return };
+/// Hands what an object or array holds to the operator around it.
+fn close(closed: Open, around: Option<&mut Open>, cx: &mut Cx<'_, '_>) {
+    let Open { operator, mut text, is_path, mut paths, .. } = closed;
+    if is_path {
+        paths.extend(text.take());
+    }
+    if FILES.contains(&operator.as_str()) {
+        paths.into_iter().for_each(|(path, at)| opens(path, &operator, at, cx));
+    } else if let Some(around) = around {
+        around.paths.append(&mut paths);
+        // What an attribute is called stands beside its value.
+        if text.is_some() {
+            around.text = text;
+        }
+    }
+}
+
+fn string(inner: &mut Open, key: &str, text: &str, at: u64, uses: &mut Uses, cx: &mut Cx<'_, '_>) {
     match key {
         "#" if inner.key == "ops" => {
             inner.operator = name(&cx.shorten(text));
@@ -91,13 +111,7 @@ fn string(open: &mut [Open], key: &str, text: &str, at: u64, uses: &mut Uses, cx
             }
         }
         "D" => inner.text = Some((cx.shorten(text), at)),
-        "N" if text == "file_path" => {
-            let value = inner.text.take();
-            let by = open.iter().rev().find(|open| !open.operator.is_empty()).map(|open| open.operator.clone());
-            if let (Some((path, at)), Some(by)) = (value, by.filter(|by| FILES.contains(&by.as_str()))) {
-                opens(path, &by, at, cx);
-            }
-        }
+        "N" if text == "file_path" => inner.is_path = true,
         _ => {}
     }
 }
