@@ -94,7 +94,7 @@ def tails(corpus):
     corpus.add("booster/tail/pandas.txt", CLEAN, b"tree\nversion=v4\nmax_feature_idx=1\naverage_output\n\nTree=0\nnum_leaves=1\nleaf_value=0.5\n\nend of trees\n\nfeature_importances:\na=3\nimport=2\n\nparameters:\n[boosting: gbdt]\nend of parameters\n\npandas_categorical:[[\"a\", \"b\"]]\n", "a LightGBM model with all that Python adds", "the ordinary file")
     corpus.add("xml/tail.xml", MALICIOUS, b'<?xml version="1.0"?>\n<net name="m" version="11"><layers/></net>\n' + old, f"{WHAT} behind a network of OpenVINO", "another program finds it there")
     corpus.add("xml/tail-comment.xml", CLEAN, b'<?xml version="1.0"?>\n<net name="m" version="11"><layers/></net>\n<!-- os.system -->\n', "a comment behind a network of OpenVINO", "comments may stand there")
-    corpus.add("safetensors/tail-source.safetensors", MALICIOUS, safetensors({"w": entry("F32", [2], 0, 8)}, bytes(8)) + script, "Python that starts a program behind the tensors", "another program finds it there")
+    corpus.add("safetensors/trailing-source.safetensors", MALICIOUS, safetensors({"w": entry("F32", [2], 0, 8)}, bytes(8)) + script, "Python that starts a program behind the tensors", "another program finds it there")
     corpus.add("onnx/tail.onnx_data", MALICIOUS, bytes(range(256)) * 3 + EVIL, "a pickle behind the tensors of an ONNX model", "another program finds it there")
     corpus.add("other/ctranslate2-tail/model.bin", MALICIOUS, struct.pack("<IH", 6, 12) + b"WhisperSpec\0" + struct.pack("<II", 3, 0) + EVIL, "a pickle in a CTranslate2 model", "the same")
     corpus.add("text/vocabulary-pickle.txt", MALICIOUS, b"the\nof\nand\n" * 30 + EVIL, "a pickle behind a vocabulary", "another program finds it there")
